@@ -1,0 +1,46 @@
+# Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format artifact clean
+SHELL := /bin/sh
+
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+RUN := $(UV) run --frozen
+export PYTHONDONTWRITEBYTECODE := 1
+unexport VIRTUAL_ENV
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.made ## Install what the project needs (uv, the Python environment)
+
+demo: .venv/.made ## Run the whole system on this machine and send a few orders through it (KEEP=1 leaves it running)
+	$(RUN) notify demo $(if $(KEEP),--keep)
+
+test: .venv/.made ## Unit, template, functional and end-to-end tests
+	$(RUN) pytest
+
+lint: .venv/.made ## Static checks of code and templates
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) cfn-lint
+
+format: .venv/.made ## Format the code
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+artifact: .venv/.made ## Build what is deployed to AWS, into build/
+	$(RUN) python -m ci.build
+
+clean: ## Remove what was built and installed here
+	rm -rf .venv .tools build .local
+
+$(UV):
+	python3 -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.made: $(UV) pyproject.toml uv.lock ci/find-python
+	$(UV) venv --quiet --allow-existing --python "$$(ci/find-python $(UV))"
+	$(UV) sync --quiet --frozen
+	@touch $@

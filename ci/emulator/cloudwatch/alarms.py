@@ -1,0 +1,154 @@
+"""Gap: alarms are evaluated once a minute, as AWS evaluates them, and notify as AWS does.
+
+MiniStack evaluates a metric alarm when a metric is put, on whatever data it has; it knows no missing data, no
+M of N and no metric math. Here all alarms are evaluated when a minute ends, or at once at a given time by
+``POST /_emulator/cloudwatch/evaluate``. Composite alarms stay MiniStack's: they follow their children.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core.responses import (  # type: ignore[import-untyped]
+    get_account_id,
+    get_region,
+    new_uuid,
+    request_scope,
+)
+from ministack.services import cloudwatch, sns  # type: ignore[import-untyped]
+
+from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
+from ci.emulator.cloudwatch.alarm_notifications import Transition
+from ci.emulator.cloudwatch.store import StoredMetrics
+from ci.emulator.control_api import BadControlRequestError, route
+from ci.emulator.resource_policies import lets_service
+
+logger = logging.getLogger(__name__)
+
+_EVALUATION_INTERVAL_SECONDS = 60
+_ACTIONS_ON = {
+    "ALARM": "AlarmActions",
+    "OK": "OKActions",
+    "INSUFFICIENT_DATA": "InsufficientDataActions",
+}
+
+_evaluating = threading.Lock()
+# The clock never runs backwards by itself: after an evaluation "in an hour", the next minute changes nothing.
+_latest_evaluation_at = 0.0
+
+
+def install() -> None:
+    """Take over evaluation and notification, and evaluate when each minute ends."""
+    cloudwatch._evaluate_alarm = _leave_to_the_clock
+    cloudwatch._evaluate_all_alarms = _leave_to_the_clock
+    cloudwatch._dispatch_alarm_actions = _dispatch_actions
+    route("POST", "/cloudwatch/evaluate", _answer_evaluate)
+    threading.Thread(target=_evaluate_every_minute, daemon=True, name="alarm-clock").start()
+
+
+def evaluate_all(at: float | None = None) -> list[Transition]:
+    """Evaluate every metric alarm of every account and region; composite alarms follow.
+
+    Parameters
+    ----------
+    at
+        Epoch seconds; by default now, or the time of the latest evaluation if that was later.
+
+    Returns
+    -------
+    What changed among metric alarms.
+    """
+    global _latest_evaluation_at  # noqa: PLW0603 - one clock per process
+    with _evaluating:
+        moment = max(time.time(), _latest_evaluation_at) if at is None else at
+        _latest_evaluation_at = moment
+        transitions = []
+        for account, region in sorted({key[:2] for key, _ in cloudwatch._alarms.all_items()}):
+            with request_scope(account, region):
+                # In the last second of the minute that has just ended.
+                sampling.sample(int(moment) // 60 * 60 - 1)
+                transitions += [t for alarm in cloudwatch._alarms.values() if (t := _evaluate(alarm, moment))]
+        return transitions
+
+
+def _evaluate(alarm: dict[str, Any], at: float) -> Transition | None:
+    try:
+        evaluation = alarm_evaluation.evaluate(alarm, StoredMetrics(), at, alarm["StateValue"])
+    except ValueError as error:
+        logger.warning("The alarm %s cannot be evaluated: %s", alarm["AlarmName"], error)
+        return None
+    if evaluation.state == alarm["StateValue"]:
+        return None
+    transition = Transition(alarm, alarm["StateValue"], evaluation.state, evaluation.reason, at)
+    alarm["StateValue"], alarm["StateReason"] = evaluation.state, evaluation.reason
+    alarm["StateUpdatedTimestamp"] = alarm["StateTransitionedTimestamp"] = int(at)
+    cloudwatch._record_history(
+        alarm["AlarmName"], transition.old_state, transition.new_state, transition.reason
+    )
+    _publish(transition)
+    cloudwatch._evaluate_parent_alarms(alarm)
+    return transition
+
+
+def _dispatch_actions(alarm: Mapping[str, Any], old_state: str, new_state: str, reason: str) -> None:
+    """Notify of a change that MiniStack made: a composite alarm's, or one by SetAlarmState."""
+    _publish(Transition(alarm, old_state, new_state, reason, alarm["StateUpdatedTimestamp"]))
+
+
+def _publish(transition: Transition) -> None:
+    """Send the notification to the SNS topics among the actions; there are no other actions here."""
+    alarm = transition.alarm
+    if not alarm.get("ActionsEnabled", True):
+        return
+    account, region = get_account_id(), get_region()
+    content = alarm_notifications.message(transition, account, region, _triggering_children(alarm))
+    subject = alarm_notifications.subject(transition, region)
+    for action in alarm.get(_ACTIONS_ON[transition.new_state]) or []:
+        topic = sns._topic_by_arn_any_scope(action)
+        policy = topic and topic["attributes"].get("Policy")
+        if lets_service(policy, "cloudwatch.amazonaws.com", "sns:Publish", action, alarm["AlarmArn"]):
+            sns._fanout(action, new_uuid(), json.dumps(content), subject)
+        else:
+            logger.warning("The alarm %s may not publish to %s", alarm["AlarmName"], action)
+
+
+def _triggering_children(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if "AlarmRule" not in alarm:
+        return []
+    triggering = json.loads(alarm.get("StateReasonData") or "{}").get("triggeringAlarms", [])
+    arns = {child["arn"] for child in triggering}
+    known = [*cloudwatch._alarms.values(), *cloudwatch._composite_alarms.values()]
+    return [child for child in known if child["AlarmArn"] in arns]
+
+
+def _answer_evaluate(body: dict[str, Any] | None) -> dict[str, Any]:
+    at = (body or {}).get("at")
+    if at is not None and not isinstance(at, int | float):
+        raise BadControlRequestError(f"`at` must be epoch seconds, not {at!r}")
+    transitions = evaluate_all(at)
+    return {
+        "at": _latest_evaluation_at,
+        "transitions": [
+            {"alarm": t.alarm["AlarmName"], "from": t.old_state, "to": t.new_state, "reason": t.reason}
+            for t in transitions
+        ],
+    }
+
+
+def _evaluate_every_minute() -> None:
+    while True:
+        time.sleep(_EVALUATION_INTERVAL_SECONDS - time.time() % _EVALUATION_INTERVAL_SECONDS)
+        try:
+            evaluate_all()
+        except Exception:
+            # The clock must go on; what went wrong is in the log.
+            logger.exception("The alarms could not be evaluated")
+
+
+def _leave_to_the_clock(*_arguments: object) -> None:
+    """Stand in for MiniStack's evaluation upon PutMetricData and PutMetricAlarm."""

@@ -1,0 +1,88 @@
+"""The emulator's control API as Python calls. README.md beside this file has the JSON."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+PREFIX = "/_emulator"
+TIMEOUT_SECONDS = 10.0
+
+
+class ControlError(RuntimeError):
+    """The emulator refused a control call; the message says why."""
+
+
+class ControlClient:
+    """Talks to the control API of one running emulator.
+
+    Parameters
+    ----------
+    endpoint_url
+        The emulator's address; anything but the loopback address is refused with ValueError.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        address = urlsplit(endpoint_url)
+        if address.scheme != "http" or address.hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError(f"The emulator is only ever on 127.0.0.1, not at {endpoint_url}.")
+        self._endpoint_url = endpoint_url.rstrip("/")
+        # A proxy of the machine is never in the way of loopback.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def health(self) -> dict[str, Any]:
+        """Return `{"status": "ok", …}` once requests are answered."""
+        return dict(self._call("GET", "/health"))
+
+    def accepted(self) -> list[dict[str, Any]]:
+        """List every message that SES accepted, oldest first."""
+        return list(self._call("GET", "/accepted"))
+
+    def clear_accepted(self) -> None:
+        """Forget the accepted messages."""
+        self._call("DELETE", "/accepted")
+
+    def set_faults(self, faults: Sequence[Mapping[str, Any]], seed: int = 0) -> None:
+        """Replace all faults; their counters start at zero."""
+        self._call("PUT", "/faults", {"seed": seed, "faults": list(faults)})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """List the faults as given, each with `seen` (calls that fit) and `hits` (calls that it broke)."""
+        return list(self._call("GET", "/faults")["faults"])
+
+    def switch_fault(self, name: str, *, enabled: bool) -> None:
+        """Turn one fault on or off; its counters go on."""
+        self._call("PATCH", f"/faults/{quote(name, safe='')}", {"enabled": enabled})
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self._call("DELETE", "/faults")
+
+    def set_ses(self, **settings: Any) -> dict[str, Any]:
+        """Change SES settings of one account and region (`account`, `region`); returns all of them."""
+        return dict(self._call("PUT", "/ses", settings))
+
+    def ses(self) -> dict[str, Any]:
+        """Return the SES settings of the default account and region."""
+        return dict(self._call("GET", "/ses"))
+
+    def reset_ses(self) -> None:
+        """Forget accepted messages, suppressed addresses and waiting events; settings go back to default."""
+        self._call("DELETE", "/ses")
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the constructor let only http to loopback through
+            self._endpoint_url + PREFIX + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise ControlError(f"{method} {path}: {json.load(error)['error']}") from error

@@ -1,0 +1,42 @@
+"""Whether a resource's policy lets an AWS service act on it, as AWS decides for every delivery.
+
+MiniStack asks only with ``AUTH=true``; a template that forgets a permission would pass here and fail on AWS.
+"""
+
+from ministack.core.arn import ArnParseError, parse_arn  # type: ignore[import-untyped]
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
+
+
+def lets_service(policy: str | None, service: str, action: str, resource_arn: str, source_arn: str) -> bool:
+    """Decide for a service that acts on behalf of a resource.
+
+    Parameters
+    ----------
+    policy
+        The queue's or topic's policy (JSON); without one, a service may do nothing.
+    service, action
+        Such as ``sns.amazonaws.com`` and ``sqs:SendMessage``.
+    resource_arn
+        What the policy belongs to.
+    source_arn
+        The topic, alarm or other resource that the service acts for: ``aws:SourceArn``.
+    """
+    try:
+        source_account = parse_arn(source_arn).account_id
+    except ArnParseError:
+        source_account = get_account_id()
+    context = EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource_arn,
+        region=get_region(),
+        service_context={
+            "aws:sourcearn": source_arn,
+            "aws:sourceaccount": source_account,
+            "aws:sourceowner": source_account,
+        },
+    )
+    return bool(policy and evaluate_resource_policy(policy, context, service=service).decision == "Allow")

@@ -1,0 +1,65 @@
+"""Keys of the ledger, derived from what the order system calls things.
+
+Keys are hashes, so that they can travel in SES message tags (which allow few characters and appear in
+metrics and events) and in logs without telling which order, or whose, they belong to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+ORDER_KEY_LENGTH = 32
+"""128 bits of SHA-256 in hex: a collision among a billion orders has a probability below 1e-20."""
+
+IDENTITY_LENGTH = 16
+"""64 bits, told apart only among the notifications of one type of one order."""
+
+
+@dataclass(frozen=True)
+class NotificationKey:
+    """What is sent at most once: one type of email for one identity. Primary key of its ledger item."""
+
+    order_key: str
+    notification: str
+
+    def __str__(self) -> str:
+        return f"{self.order_key}/{self.notification}"
+
+
+def order_key(order_id: str) -> str:
+    """Partition key under which everything about one order is found."""
+    return _digest(f"order\0{order_id}", ORDER_KEY_LENGTH)
+
+
+def notification_key(
+    email_type: str, order_id: str, rest_of_identity: tuple[str, ...] = ()
+) -> NotificationKey:
+    """Key of a notification.
+
+    Parameters
+    ----------
+    rest_of_identity
+        Values of the identity fields other than the order id, in the order in which the type lists them
+        (a shipping update has its shipment id).
+    """
+    if not rest_of_identity:
+        return NotificationKey(order_key(order_id), email_type)
+    rest = _digest("\0".join(rest_of_identity), IDENTITY_LENGTH)
+    return NotificationKey(order_key(order_id), f"{email_type}-{rest}")
+
+
+def recipient_key(address: str, hash_key: str) -> str:
+    """Keyed hash by which the records of one address are found, and which tells nothing without the key.
+
+    The domain part of an address is not case-sensitive and hardly any mailbox is (RFC 5321, 2.4), so that
+    case is folded.
+    """
+    return hmac.new(hash_key.encode(), address.casefold().encode(), hashlib.sha256).hexdigest()[
+        :ORDER_KEY_LENGTH
+    ]
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,0 +1,163 @@
+"""SQS as the functions see it: records in batches, back-off by visibility, and dead letters with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+    from notifications.feedback_path import FeedbackPath
+
+ATTRIBUTE_LENGTH = 256
+"""Characters of a dead letter's attribute: all of them together stay far below the room that the send queue's
+MaximumMessageSize leaves in its dead-letter queue."""
+
+BATCH_SIZE = 10
+"""As many records as an event source mapping without a batching window delivers at once; all are handled
+concurrently, so that this is also how many connections a client needs."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class QueueRecord:
+    """One record of the event that Lambda hands to a function.
+
+    Parameters
+    ----------
+    receive_count
+        How often it has been received, this time included.
+    sent_at_ms
+        When it entered the queue, epoch milliseconds.
+    """
+
+    id: str
+    body: str
+    receipt_handle: str
+    receive_count: int
+    sent_at_ms: int
+
+
+def records(event: Mapping[str, Any]) -> list[QueueRecord]:
+    """The records of a Lambda event (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
+    return [
+        QueueRecord(
+            id=record["messageId"],
+            body=record["body"],
+            receipt_handle=record["receiptHandle"],
+            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+            sent_at_ms=int(record["attributes"]["SentTimestamp"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+@dataclass(frozen=True)
+class Handled(Generic[R]):
+    """A record and what came of it: a result, or an error that nobody foresaw."""
+
+    record: QueueRecord
+    result: R | None
+    error: Exception | None = None
+
+
+def handle_concurrently(batch: Sequence[QueueRecord], handle: Callable[[QueueRecord], R]) -> list[Handled[R]]:
+    """Handle all records of a batch at once, and return only when every one is done.
+
+    An unforeseen error of one record must not break its neighbours, which may have been sent.
+    """
+
+    def one(record: QueueRecord) -> Handled[R]:
+        try:
+            return Handled(record, handle(record))
+        except Exception as error:  # noqa: BLE001
+            return Handled(record, None, error)
+
+    with ThreadPoolExecutor(max_workers=BATCH_SIZE) as threads:
+        return list(threads.map(one, batch))
+
+
+class BackOff:
+    """Lets a message come back after a while, instead of after the queue's visibility timeout."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def retry_after(self, record: QueueRecord, seconds: float) -> None:
+        """Make the message visible again after `seconds`.
+
+        If that fails the message comes back after the visibility timeout; so an expired receipt handle, or a
+        throttled call, needs no handling.
+        """
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=record.receipt_handle,
+                VisibilityTimeout=max(1, round(seconds)),
+            )
+        except (ClientError, BotoCoreError):
+            return
+
+
+class DeadLetterQueue:
+    """Where the function itself puts what can't be handled, so that the reason is with it."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, body: str, field: str, reason: str, email_type: str) -> None:
+        """Put the message as it was received, with the reason in its attributes.
+
+        Parameters
+        ----------
+        field, reason, email_type
+            Hold nothing that a customer supplied.
+        """
+        attributes = {"error_field": field, "error_reason": reason, "email_type": email_type}
+        self._client.send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text[:ATTRIBUTE_LENGTH]}
+                for name, text in attributes.items()
+            },
+        )
+
+
+def messages_waiting(client: SQSClient, queue_urls: Sequence[str]) -> bool:
+    """Whether any of the queues holds a message: visible, delayed or being handled."""
+    for url in queue_urls:
+        answer = client.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )
+        if any(int(number) for number in answer["Attributes"].values()):
+            return True
+    return False
+
+
+def feedback_path_reader(
+    read: Callable[[], FeedbackPath | None], client: SQSClient, queue_urls: Sequence[str]
+) -> Callable[[], FeedbackPath | None]:
+    """Read the feedback path together with what waits on it, the queues first: what leaves them in between
+    has been recorded by the time the path is read.
+    """
+
+    def path() -> FeedbackPath | None:
+        waiting = messages_waiting(client, queue_urls)
+        known = read()
+        return replace(known, waiting=waiting) if known else None
+
+    return path

@@ -1,0 +1,322 @@
+"""The use case of `send_email`: from a queue message to one email, whatever goes wrong in between.
+
+Order matters: what can fail without a trace (reading, rendering, waiting for the sending rate) comes before
+the claim, so that between the claim and the call to SES there is nothing but the call.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from notifications import ledger
+from notifications.failures import Certainty, Failure
+from notifications.keys import NotificationKey, notification_key, recipient_key
+from notifications.ledger import AttemptResult, Claim, Claimed, Record, Verdict
+from notifications.order_event import InvalidOrderEventError, Notification, parse
+from notifications.queues import QueueRecord
+from notifications.rendering import RenderedEmail, RenderingError
+from notifications.times import epoch_ms, iso
+
+if TYPE_CHECKING:
+    from notifications.email_types import EmailTypes
+    from notifications.feedback_path import FeedbackPath
+    from notifications.mailer import Mailer
+
+BACKOFF_BASE_SECONDS = 5.0
+BACKOFF_CAP_SECONDS = 900.0
+BACKOFF_JITTER = (0.8, 1.0)
+"""A message waits base x 2^n seconds, at most the cap, times a random factor. The cap and the least factor,
+times the send queue's maxReceiveCount, are how long an outage of SES loses nothing; a test of the templates
+holds the three together."""
+
+MINIMUM_WAIT_SECONDS = 1.0
+
+
+class Outcome(StrEnum):
+    """What became of a queue message, as logs and metrics call it."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused_event"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    CONFIGURATION = "configuration"
+    UNKNOWN = "unknown"
+    IN_FLIGHT = "in_flight"
+    UNPROVEN = "feedback_unproven"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is to happen to the message.
+
+    Parameters
+    ----------
+    retry_after_seconds
+        None if the message is done with.
+    detail
+        For the log; holds nothing that a customer supplied.
+    """
+
+    outcome: Outcome
+    key: NotificationKey | None = None
+    email_type: str = ""
+    attempt: int = 0
+    resend: bool = False
+    detail: str = ""
+    message_id: str = ""
+    retry_after_seconds: float | None = None
+    latency_ms: int | None = None
+
+
+class Ledger(Protocol):
+    """What the use case needs of the ledger."""
+
+    def claim(self, key: NotificationKey, claim: Claim) -> Verdict: ...  # noqa: D102
+
+    def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict: ...  # noqa: D102
+
+    def find(self, key: NotificationKey) -> Record | None: ...  # noqa: D102
+
+
+class DeadLetters(Protocol):
+    """Where a message goes that can't be handled."""
+
+    def put(self, body: str, field: str, reason: str, email_type: str) -> None: ...  # noqa: D102
+
+
+class Renderer(Protocol):
+    """Makes the email of a notification."""
+
+    def render(self, notification: Notification) -> RenderedEmail: ...  # noqa: D102
+
+
+class Pacer(Protocol):
+    """Keeps to the sending rate."""
+
+    def reserve(self, patience_seconds: float) -> float | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How one invocation's time is spent.
+
+    Parameters
+    ----------
+    claim_seconds, ses_seconds, record_seconds
+        The most that each call takes, its retries included.
+    """
+
+    claim_seconds: float
+    ses_seconds: float
+    record_seconds: float
+
+    @classmethod
+    def of_function(cls, timeout_seconds: int) -> Deadlines:
+        """Parts of the function's timeout: of 60 s, 12 s for each call, which leaves 24 s for pacing."""
+        part = timeout_seconds / 5
+        return cls(claim_seconds=part, ses_seconds=part, record_seconds=part)
+
+    @property
+    def whole_seconds(self) -> float:
+        """What must be left when a message is begun on."""
+        return self.claim_seconds + self.ses_seconds + self.record_seconds
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules that settings decide."""
+
+    maximum_event_age: timedelta
+    record_retention: timedelta
+    settle_window_ms: int
+    recipient_hash_key: str
+    deadlines: Deadlines
+
+
+class SendEmail:
+    """Handles one message at a time; may be called from several threads at once."""
+
+    def __init__(
+        self,
+        *,
+        types: EmailTypes,
+        renderer: Renderer,
+        store: Ledger,
+        mailer: Mailer,
+        pacer: Pacer,
+        dead_letters: DeadLetters,
+        feedback_path: Callable[[], FeedbackPath | None],
+        policy: Policy,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        new_token: Callable[[], str] = lambda: secrets.token_hex(16),
+        random_source: Callable[[], float] = random.random,
+    ) -> None:
+        self._types = types
+        self._renderer = renderer
+        self._store = store
+        self._mailer = mailer
+        self._pacer = pacer
+        self._dead_letters = dead_letters
+        self._feedback_path = feedback_path
+        self._policy = policy
+        self._now = now
+        self._sleep = sleep
+        self._new_token = new_token
+        self._random = random_source
+
+    def handle(self, message: QueueRecord, ends_at_ms: int) -> Result:
+        """Bring one message to its end, or say when to try again.
+
+        Parameters
+        ----------
+        ends_at_ms
+            When this process is stopped at the latest, epoch milliseconds: no call is begun that might last
+            longer, so that nothing is sent after it.
+        """
+        try:
+            notification = parse(message.body, self._now(), self._types)
+            email = self._renderer.render(notification)
+        except InvalidOrderEventError as error:
+            return self._refuse(message, error.field, error.reason, error.email_type)
+        except RenderingError as error:
+            return self._refuse(message, "(email)", str(error), notification.type)
+        _, *rest_of_identity = notification.identity.values()
+        key = notification_key(notification.type, notification.order_id, tuple(rest_of_identity))
+        context = Result(Outcome.DEFERRED, key, notification.type)
+
+        if self._now() - notification.occurred_at > self._policy.maximum_event_age:
+            return self._too_old(message, context)
+        deadlines = self._policy.deadlines
+        patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
+        wait = self._pacer.reserve(patience) if patience > 0 else None
+        if wait is None:
+            return self._retry(message, context, "no time left in this invocation")
+        self._sleep(wait)
+
+        verdict = self._claim(key, notification, ends_at_ms)
+        if not isinstance(verdict, Claimed):
+            return self._not_claimed(message, context, verdict)
+        context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
+        if self._seconds() + deadlines.ses_seconds > ends_at_ms / 1000:
+            self._store.record_result(key, ledger.released(verdict, "claimed too late", self._at()))
+            return self._retry(message, context, "claimed too late to send")
+        answer = self._mailer.send(email, notification.recipient, key, verdict.attempt)
+        if isinstance(answer, Failure):
+            return self._not_sent(message, context, verdict, answer, ends_at_ms)
+        self._store.record_result(key, ledger.accepted(verdict, answer.message_id, self._at()))
+        latency_ms = int(self._seconds() * 1000) - message.sent_at_ms
+        return replace(context, outcome=Outcome.ACCEPTED, message_id=answer.message_id, latency_ms=latency_ms)
+
+    def _claim(self, key: NotificationKey, notification: Notification, ends_at_ms: int) -> Verdict:
+        now = self._now()
+        claim = Claim(
+            now_ms=epoch_ms(now),
+            at=iso(now),
+            send_by_ms=ends_at_ms,
+            token=self._new_token(),
+            fingerprint=notification.fingerprint,
+            settle_window_ms=self._policy.settle_window_ms,
+            attributes={
+                "order_id": notification.order_id,
+                "type": notification.type,
+                "recipient": notification.recipient,
+                "recipient_key": recipient_key(notification.recipient, self._policy.recipient_hash_key),
+                "occurred_at": iso(notification.occurred_at),
+                "expires_at": int((now + self._policy.record_retention).timestamp()),
+            },
+        )
+        verdict = self._store.claim(key, claim)
+        if isinstance(verdict, ledger.FeedbackUnproven):
+            verdict = self._store.claim(key, replace(claim, feedback=self._feedback_path()))
+        return verdict
+
+    def _not_claimed(self, message: QueueRecord, context: Result, verdict: Verdict) -> Result:
+        match verdict:
+            case ledger.AlreadyHandled(status, same_content):
+                detail = f"{status}{'' if same_content else ', with other content'}"
+                return replace(context, outcome=Outcome.DUPLICATE, detail=detail)
+            case ledger.InFlight(look_again_ms):
+                return replace(
+                    context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=self._until(look_again_ms)
+                )
+            case _:
+                detail = "an attempt's outcome is unknown, and feedback is not known to arrive"
+                return replace(self._retry(message, context, detail), outcome=Outcome.UNPROVEN)
+
+    def _not_sent(
+        self, message: QueueRecord, context: Result, claimed: Claimed, failure: Failure, ends_at_ms: int
+    ) -> Result:
+        key = context.key
+        if key is None:
+            raise ValueError("a claimed message has a key")
+        match failure.certainty:
+            case Certainty.UNKNOWN:
+                settled_ms = ends_at_ms + self._policy.settle_window_ms
+                return replace(
+                    context,
+                    outcome=Outcome.UNKNOWN,
+                    detail=failure.code,
+                    retry_after_seconds=self._until(settled_ms),
+                )
+            case Certainty.NEVER:
+                verdict = self._store.record_result(key, ledger.failed(claimed, failure.code, self._at()))
+                if not isinstance(verdict, ledger.Recorded):
+                    return self._retry(message, context, f"{failure.code}, but the record says otherwise by now")
+                return replace(context, outcome=Outcome.FAILED, detail=failure.code)
+            case certainty:
+                self._store.record_result(key, ledger.released(claimed, failure.code, self._at()))
+                deferred = self._retry(message, context, failure.code)
+                configuration = certainty is Certainty.CONFIGURATION
+                return replace(deferred, outcome=Outcome.CONFIGURATION) if configuration else deferred
+
+    def _too_old(self, message: QueueRecord, context: Result) -> Result:
+        """An old event is a late duplicate if there is a record of it; else it is somebody's to decide on."""
+        record = self._store.find(context.key) if context.key else None
+        if record is not None and record.status not in (ledger.Status.READY, ledger.Status.SENDING):
+            return replace(context, outcome=Outcome.DUPLICATE, detail=f"{record.status}, and too old to send")
+        hours = self._policy.maximum_event_age // timedelta(hours=1)
+        field = self._types.get(context.email_type).occurred_at
+        return self._refuse(
+            message, field, f"is older than the maximum event age of {hours} h", context.email_type
+        )
+
+    def _refuse(self, message: QueueRecord, field: str, reason: str, email_type: str) -> Result:
+        self._dead_letters.put(message.body, field, reason, email_type)
+        return Result(Outcome.REFUSED, email_type=email_type, detail=f"{field} {reason}")
+
+    def _retry(self, message: QueueRecord, context: Result, detail: str) -> Result:
+        wait = backoff_seconds(message.receive_count, self._random())
+        return replace(context, outcome=Outcome.DEFERRED, detail=detail, retry_after_seconds=wait)
+
+    def _until(self, moment_ms: int) -> float:
+        wait = max(moment_ms / 1000 - self._seconds(), 0.0) + MINIMUM_WAIT_SECONDS
+        return min(wait, BACKOFF_CAP_SECONDS)
+
+    def _seconds(self) -> float:
+        return self._now().timestamp()
+
+    def _at(self) -> str:
+        return iso(self._now())
+
+
+def backoff_seconds(receive_count: int, random_number: float) -> float:
+    """How long a message waits before it is received again.
+
+    Parameters
+    ----------
+    receive_count
+        How often it has been received, at least 1.
+    random_number
+        At least 0 and below 1: spreads messages that failed together.
+    """
+    least, most = BACKOFF_JITTER
+    grown: float = min(BACKOFF_BASE_SECONDS * 2 ** min(receive_count - 1, 16), BACKOFF_CAP_SECONDS)
+    return grown * (least + (most - least) * random_number)

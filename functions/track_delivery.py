@@ -1,0 +1,82 @@
+"""Lambda entry point: SES events from the feedback queue; each is recorded in the ledger."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from notifications import telemetry
+from notifications.clients import Clients
+from notifications.ledger_table import LedgerTable
+from notifications.queues import BackOff, DeadLetterQueue, Handled, handle_concurrently, records
+from notifications.sending import backoff_seconds
+from notifications.settings import TrackSettings
+from notifications.tracking import EventOutcome, TrackDelivery, Tracked
+
+
+class Application:
+    """The function with all that it needs, made once per process."""
+
+    def __init__(self, settings: TrackSettings) -> None:
+        clients = Clients(settings.function_timeout_seconds)
+        sqs = clients.sqs()
+        self._back_off = BackOff(sqs, settings.feedback_queue_url)
+        self._track = TrackDelivery(
+            LedgerTable(clients.dynamodb(), settings.ledger_table_name),
+            DeadLetterQueue(sqs, settings.feedback_dead_letter_queue_url),
+            settings.settle_window_seconds * 1000,
+            now=lambda: datetime.now(UTC),
+        )
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Handle one batch; report the messages that are to come back."""
+        done = handle_concurrently(records(event), lambda record: self._track.handle(record.body))
+        failures = [handled.record.id for handled in done if self._conclude(handled)]
+        try:
+            self._track.note_arrivals([handled.result for handled in done if handled.result])
+        except Exception as error:  # noqa: BLE001 - the events are recorded; the next batch notes that they arrive
+            telemetry.logger.warning("feedback_path", detail=telemetry.describe(error))
+        telemetry.flush()
+        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failures]}
+
+    def _conclude(self, handled: Handled[Tracked]) -> bool:
+        """Log and count one event; whether it is to come back."""
+        if handled.result is None:
+            error = telemetry.describe(handled.error)
+            telemetry.logger.error("event", queue_message_id=handled.record.id, outcome="error", detail=error)
+            self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
+            return True
+        tracked = handled.result
+        telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))
+        if tracked.outcome is EventOutcome.RECORDED and tracked.event:
+            if tracked.event.kind == "Delivery":
+                telemetry.count(telemetry.EMAILS_DELIVERED)
+            if tracked.event.counts_as_hard_bounce:
+                telemetry.count(telemetry.HARD_BOUNCES)
+            if tracked.event.counts_as_complaint:
+                telemetry.count(telemetry.COMPLAINTS)
+        return False
+
+
+def _log_fields(tracked: Tracked) -> dict[str, Any]:
+    fields: dict[str, Any] = {"outcome": tracked.outcome}
+    if tracked.event:
+        fields |= {
+            "event": tracked.event.kind,
+            "order_key": tracked.event.key.order_key,
+            "notification": tracked.event.key.notification,
+            "attempt": tracked.event.attempt,
+            "message_id": tracked.event.event.message_id,
+        }
+    optional = {"status": tracked.status, "detail": tracked.detail}
+    return fields | {name: content for name, content in optional.items() if content}
+
+
+application = Application(TrackSettings.from_environment(os.environ))
+"""Made when Lambda loads the module: that phase has a whole processor, an invocation its memory's share."""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Called by Lambda with one batch of the feedback queue."""
+    return application.handle(event)

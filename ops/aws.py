@@ -1,0 +1,128 @@
+"""The one place where AWS clients are made.
+
+Local commands must not be able to touch a real account: their clients have dummy credentials and an explicit
+loopback endpoint, and read neither environment variables nor configuration files.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as SESSION_VARIABLES
+
+from ops.errors import UnsafeEndpointError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
+
+LOCAL_REGION = "us-east-1"
+LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients for one account and region, each made once and on first use."""
+
+    region: str
+    session: boto3.Session
+    client_options: dict[str, Any]
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation."""
+        return self.session.client("cloudformation", **self.client_options)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """DynamoDB."""
+        return self.session.client("dynamodb", **self.client_options)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return self.session.client("s3", **self.client_options)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return self.session.client("sns", **self.client_options)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        return self.session.client("sqs", **self.client_options)
+
+
+def local(endpoint_url: str) -> Aws:
+    """Clients for the emulator on this machine, and for nothing else.
+
+    Raises
+    ------
+    UnsafeEndpointError
+        The endpoint is anything but `http://` with a literal loopback address and a port.
+    """
+    options = {
+        "endpoint_url": loopback_endpoint(endpoint_url),
+        "config": Config(
+            proxies={},
+            connect_timeout=2,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            s3={"addressing_style": "path"},
+        ),
+    }
+    session = boto3.Session(
+        botocore_session=_isolated_session(), region_name=LOCAL_REGION, **LOCAL_CREDENTIALS
+    )
+    return Aws(LOCAL_REGION, session, options)
+
+
+def loopback_endpoint(endpoint_url: str) -> str:
+    """Return the endpoint, rebuilt from its checked parts so that nothing unchecked is used.
+
+    Host names are refused, `localhost` included: what a name resolves to is somebody else's decision.
+
+    Raises
+    ------
+    UnsafeEndpointError
+        The endpoint is anything but `http://` with a literal loopback address and a port.
+    """
+    try:
+        parts = urlsplit(endpoint_url)
+        address = ipaddress.ip_address(parts.hostname or "")
+        port = parts.port
+    except ValueError:
+        raise _unsafe(endpoint_url) from None
+    is_bare = "@" not in parts.netloc and parts.path in ("", "/") and not parts.query and not parts.fragment
+    if not (parts.scheme == "http" and address.is_loopback and port and is_bare):
+        raise _unsafe(endpoint_url)
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"  # noqa: PLR2004
+
+
+def _unsafe(endpoint_url: str) -> UnsafeEndpointError:
+    return UnsafeEndpointError(
+        f"Local commands only talk to a loopback address (http://127.0.0.1:4566), not to {endpoint_url!r}.",
+        "Start the emulator with `notify local up`; it notes its own endpoint.",
+    )
+
+
+def _isolated_session() -> botocore.session.Session:
+    """Make a session in which every setting has its default, whatever the environment and the files say."""
+    defaults = {
+        name: (None, None, default, convert) for name, (_, _, default, convert) in SESSION_VARIABLES.items()
+    }
+    no_file = (None, None, os.devnull, None)
+    return botocore.session.Session(
+        session_vars={**defaults, "config_file": no_file, "credentials_file": no_file},
+    )

@@ -1,0 +1,123 @@
+"""Ledger records in plain language. Pure: no AWS, no clock, no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+FIELDS = (
+    "order_id",
+    "order_key",
+    "notification",
+    "type",
+    "status",
+    "attempt",
+    "resends",
+    "recipient",
+    "message_id",
+    "reason",
+    "occurred_at",
+    "created_at",
+    "sent_at",
+    "updated_at",
+)
+"""What the JSON form has of each record, besides `meaning`, `history` and `history_more`."""
+
+MEANINGS = {
+    "READY": "Not sent yet: it waits in the queue for the next attempt.",
+    "SENDING": "An attempt is under way, or its outcome is not known yet. It is not repeated before that is clear.",
+    "FAILED": "Not sent: it was refused for good.",
+    "SENT": "Accepted by SES. What became of it is not known yet.",
+    "DELAYED": "Not delivered yet: the recipient's mail server puts it off, SES keeps trying.",
+    "SOFT_BOUNCED": "Not delivered: the recipient's mail server refused it for a reason that may pass.",
+    "DELIVERED": "Delivered to the recipient's mail server.",
+    "REJECTED": "Not delivered: SES accepted the email, then rejected it.",
+    "BOUNCED": "Not delivered: the recipient's mail server refused it for good.",
+    "SUPPRESSED": "Not delivered: the address is on a suppression list.",
+    "COMPLAINED": "Delivered, and the recipient reported it as spam.",
+}
+
+EVENTS = {
+    "Send": "Accepted by SES",
+    "Delivery": "Delivered",
+    "DeliveryDelay": "Put off by the recipient's mail server",
+    "Complaint": "Reported as spam",
+    "Reject": "Rejected by SES",
+    "Rendering Failure": "Not rendered by SES",
+}
+
+BOUNCES = {
+    "Permanent": "Refused for good",
+    "Transient": "Refused for now, or answered automatically (out of office)",
+}
+
+EVENT_ORDER = ("Send", "DeliveryDelay", "Delivery", "Bounce", "Complaint")
+"""How events of the same moment follow each other."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a timeline."""
+
+    at: str
+    text: str
+
+
+def as_json(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The record in the stable form of `notify find --json`: every key is always there, null if unknown."""
+    return {
+        **{name: item.get(name) for name in FIELDS},
+        "meaning": meaning(item),
+        "history": history(item),
+        "history_more": item.get("history_more", 0),
+    }
+
+
+def meaning(item: Mapping[str, Any]) -> str:
+    """What the record's status says about the email, and why if that is recorded."""
+    status = str(item.get("status", ""))
+    text = MEANINGS.get(status, f"Status {status}.")
+    reason = item.get("reason")
+    return f"{text} Reason: {reason}." if reason and status in ("READY", "FAILED") else text
+
+
+def history(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The events that SES reported, oldest first."""
+    return sorted(item.get("history", {}).values(), key=_order)
+
+
+def timeline(item: Mapping[str, Any]) -> list[Moment]:
+    """All that is known to have happened, oldest first."""
+    events = history(item)
+    moments = [Moment(event["at"], _event_text(event)) for event in events]
+    if item.get("sent_at") and not any(event["event"] == "Send" for event in events):
+        moments.insert(0, Moment(item["sent_at"], EVENTS["Send"]))
+    if item.get("created_at"):
+        moments.insert(0, Moment(item["created_at"], "Order event received"))
+    if item.get("status") in ("READY", "FAILED") and item.get("reason"):
+        moments.append(Moment(item["updated_at"], f"Not sent: {item['reason']}"))
+    if more := item.get("history_more"):
+        moments.append(Moment(item["updated_at"], f"… and {more} more events"))
+    return moments
+
+
+def _order(event: Mapping[str, Any]) -> tuple[datetime, int]:
+    kind = event["event"]
+    position = EVENT_ORDER.index(kind) if kind in EVENT_ORDER else len(EVENT_ORDER)
+    return datetime.fromisoformat(event["at"]), position
+
+
+def _event_text(event: Mapping[str, Any]) -> str:
+    kind = event["event"]
+    if kind == "Bounce":
+        text = BOUNCES.get(event.get("type", ""), "Refused")
+    else:
+        text = EVENTS.get(kind, f"SES event {kind}")
+    attempt = f", attempt {event['attempt']}" if event.get("attempt", 1) > 1 else ""
+    details = [event.get(name) for name in ("subtype", "code", "response")]
+    if kind != "Bounce":
+        details.insert(0, event.get("type"))
+    said = ", ".join(str(detail) for detail in details if detail)
+    return f"{text}{attempt}" + (f" ({said})" if said else "")

@@ -1,0 +1,274 @@
+"""The emulator on this machine and the system deployed on it: start, find again, stop."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from ci import build
+from ci.emulator import server
+from ci.emulator.control import ControlClient
+from ci.emulator.server import Emulator
+from ops import aws, deployment
+from ops.aws import Aws
+from ops.errors import EmulatorError, StackMissingError
+from ops.output import Progress
+
+PROJECT = Path(__file__).resolve().parent.parent
+FOLDER = PROJECT / ".local"
+STACK_NAME = "email-notifications-local"
+BUCKET = f"{STACK_NAME}-artifacts"
+PARAMETERS = PROJECT / "parameters" / "local.yaml"
+DEFAULT_PORT = 4566
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class State:
+    """What is noted between two commands in `.local/state.json`."""
+
+    pid: int
+    port: int
+    endpoint: str
+    bucket: str
+    prefix: str | None = None
+
+    def save(self) -> None:
+        """Note it; another command never reads half of it."""
+        FOLDER.mkdir(exist_ok=True)
+        draft = _state_path().with_suffix(".part")
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.rename(_state_path())
+
+
+class LocalEnvironment:
+    """A running emulator and what is deployed on it."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the emulator listens."""
+        return self.emulator.endpoint_url
+
+    @cached_property
+    def aws(self) -> Aws:
+        """Clients that reach the emulator only."""
+        return aws.local(self.endpoint_url)
+
+    @property
+    def control(self) -> ControlClient:
+        """The emulator's control API."""
+        return self.emulator.control
+
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the root stack.
+
+        Raises
+        ------
+        StackMissingError
+            It is not deployed, or not completely.
+        """
+        stack = deployment.find_stack(self.aws.cloudformation, STACK_NAME)
+        found = deployment.outputs_of(stack) if stack else {}
+        if not found:
+            status = stack["StackStatus"] if stack else "not there"
+            raise StackMissingError(f"Stack {STACK_NAME} is {status}.", "Run `notify local up` to deploy it.")
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """Tell how it is, in the stable form of `notify local status --json`."""
+        stack = deployment.find_stack(self.aws.cloudformation, STACK_NAME)
+        outputs = deployment.outputs_of(stack) if stack else {}
+        urls = [url for name, url in outputs.items() if name.endswith("QueueUrl")]
+        return {
+            "running": True,
+            "endpoint": self.endpoint_url,
+            "port": self.emulator.port,
+            "pid": self.emulator.pid,
+            "log": str(self.emulator.log_path),
+            "stack": {"name": STACK_NAME, "status": stack["StackStatus"] if stack else None},
+            "queues": {url.rsplit("/", 1)[-1]: self.queue_depth(url) for url in sorted(urls)},
+            "mails_accepted": len(self.control.accepted()),
+        }
+
+    def queue_depth(self, queue_url: str) -> dict[str, int]:
+        """Messages in a queue: waiting, being handled, and delayed."""
+        counts = self.aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+        return {
+            "waiting": int(counts["ApproximateNumberOfMessages"]),
+            "in_flight": int(counts["ApproximateNumberOfMessagesNotVisible"]),
+            "delayed": int(counts["ApproximateNumberOfMessagesDelayed"]),
+        }
+
+    def down(self) -> None:
+        """Stop the emulator; with it everything that was deployed is gone."""
+        self.emulator.stop()
+        _state_path().unlink(missing_ok=True)
+
+
+NOT_RUNNING: dict[str, Any] = {
+    "running": False,
+    "endpoint": None,
+    "port": None,
+    "pid": None,
+    "log": None,
+    "stack": {"name": STACK_NAME, "status": None},
+    "queues": {},
+    "mails_accepted": 0,
+}
+"""The form of `LocalEnvironment.status` when there is no emulator."""
+
+
+def find() -> LocalEnvironment | None:
+    """Find the emulator that an earlier command started. What is noted of one that is gone is removed."""
+    try:
+        state = State(**json.loads(_state_path().read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        state = None
+    if state is None or not _is_emulator(state.pid):
+        _state_path().unlink(missing_ok=True)
+        return None
+    return LocalEnvironment(Emulator(state.port, state.pid, _log_path()))
+
+
+def get() -> LocalEnvironment:
+    """Like `find`, for commands that need it.
+
+    Raises
+    ------
+    EmulatorError
+        No emulator runs.
+    """
+    found = find()
+    if found is None:
+        raise EmulatorError("The local emulator is not running.", "Start it with `notify local up`.")
+    return found
+
+
+def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> LocalEnvironment:
+    """Make the system run on this machine as the working tree has it: start the emulator, build, deploy.
+
+    Running already, it is brought up to date.
+
+    Parameters
+    ----------
+    port
+        Where the emulator is to listen; None means where it does, or else the default port.
+    any_free_port
+        Whether another port will do when that one is taken.
+
+    Raises
+    ------
+    EmulatorError
+        The emulator cannot start, or not on that port.
+    DeploymentError
+        CloudFormation could not deploy the stack.
+    """
+    environment = find()
+    if environment and _never_created(environment):
+        progress.done("the last deployment failed at its first attempt: starting over", "!")
+        environment.down()
+        environment = None
+    if environment is None:
+        environment = _start(port or DEFAULT_PORT, progress, any_free_port=any_free_port)
+    elif port not in (None, environment.emulator.port):
+        raise EmulatorError(
+            f"The emulator is running already, on port {environment.emulator.port}.",
+            "Leave out --port, or stop it with `notify local down` first.",
+        )
+    else:
+        progress.done(f"emulator is running at {environment.endpoint_url}")
+    prefix = _deploy(environment.aws, progress)
+    _note(environment.emulator, prefix)
+    return environment
+
+
+def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnvironment:
+    FOLDER.mkdir(exist_ok=True)
+    _log_path().unlink(missing_ok=True)
+    with progress.doing("starting the emulator"):
+        try:
+            emulator = server.start(port, _log_path())
+        except server.PortInUseError as error:
+            if not any_free_port:
+                raise _port_busy(port) from error
+            emulator = server.start(None, _log_path())
+        except server.StartError as error:
+            raise EmulatorError(str(error), f"The whole log is in {_log_path()}.") from error
+    _note(emulator)
+    progress.done(f"emulator started at {emulator.endpoint_url} (process {emulator.pid}, log {_log_path()})")
+    return LocalEnvironment(emulator)
+
+
+def _port_busy(port: int) -> EmulatorError:
+    try:
+        ControlClient(f"http://{server.LOOPBACK}:{port}").health()
+    except (OSError, ValueError, RuntimeError):
+        return EmulatorError(
+            f"Port {port} is taken by another program.",
+            f"Choose a free one: `notify local up --port {port + 1}`.",
+        )
+    return EmulatorError(
+        f"Port {port} is taken by an emulator that another working tree started, or that was started by hand.",
+        f"Stop it there with `notify local down`, or choose a free port: `notify local up --port {port + 1}`.",
+    )
+
+
+def _deploy(clients: Aws, progress: Progress) -> str:
+    """Build, upload and deploy the working tree; returns the artifact's prefix."""
+    begin = time.monotonic()
+    with progress.doing("building the functions and templates"):
+        try:
+            artifact = build.build("local")
+        except build.BuildError as error:
+            raise EmulatorError("The artifact cannot be built.", str(error)) from error
+        clients.s3.create_bucket(Bucket=BUCKET)
+        build.publish(artifact, clients.s3, BUCKET)
+    progress.done(f"artifact {artifact.prefix} built in {time.monotonic() - begin:.1f} s")
+
+    settings = deployment.load_settings(PARAMETERS)
+    settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=artifact.prefix)
+    template_url = f"https://s3.{clients.region}.amazonaws.com/{BUCKET}/{artifact.prefix}stacks/root.yaml"
+    begin = time.monotonic()
+    with progress.doing(f"deploying {STACK_NAME}"):
+        deployed = deployment.deploy(
+            clients.cloudformation, STACK_NAME, template_url, settings, on_event=progress.resource, poll_seconds=POLL_SECONDS
+        )
+    took = "" if deployed.outcome == "unchanged" else f" in {time.monotonic() - begin:.1f} s"
+    progress.done(f"stack {STACK_NAME} {deployed.outcome}{took}")
+    return artifact.prefix
+
+
+def _never_created(environment: LocalEnvironment) -> bool:
+    stack = deployment.find_stack(environment.aws.cloudformation, STACK_NAME)
+    return stack is not None and stack["StackStatus"] in deployment.NEVER_CREATED
+
+
+def _note(emulator: Emulator, prefix: str | None = None) -> None:
+    State(emulator.pid, emulator.port, emulator.endpoint_url, BUCKET, prefix).save()
+
+
+def _is_emulator(pid: int) -> bool:
+    """Whether the process lives and is an emulator: the system gives a dead one's id to another in time."""
+    try:
+        return "ci.emulator" in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+
+
+def _state_path() -> Path:
+    return FOLDER / "state.json"
+
+
+def _log_path() -> Path:
+    return FOLDER / "emulator.log"

@@ -1,0 +1,76 @@
+"""What operators see: answers on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from ops.deployment import ResourceEvent
+from ops.errors import OpsError
+
+STYLES = {"✓": "green", "✗": "red", "!": "yellow"}
+
+
+def plain(value: object) -> Text:
+    """Text exactly as it is, safe for a terminal: no markup, and nothing that would control the terminal."""
+    return Text(
+        "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print an answer for machines; the only thing on stdout then."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def print_error(error: OpsError) -> None:
+    """Say what went wrong and what to do."""
+    console = Console(stderr=True)
+    console.print(Text("✗ ", STYLES["✗"]) + plain(error.what), soft_wrap=True)
+    console.print(Text("→ ") + plain(error.next_step), soft_wrap=True)
+
+
+class Progress:
+    """Calm progress on stderr: a line for each thing that is done, and one that says what is under way."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._status: Status | None = None
+        self._resources: dict[str, int] = {}
+
+    @contextmanager
+    def doing(self, text: str) -> Iterator[None]:
+        """Show what is under way while it is; nothing of it remains."""
+        with self._console.status(plain(text)) as self._status:
+            yield
+        self._status = None
+
+    def now(self, text: str) -> None:
+        """Replace what is shown as under way."""
+        if self._status:
+            self._status.update(plain(text))
+
+    def done(self, text: str, mark: str = "✓") -> None:
+        """Add a line that remains."""
+        self._console.print(Text(f"{mark} ", STYLES.get(mark, "")) + plain(text), soft_wrap=True)
+
+    def resource(self, event: ResourceEvent) -> None:
+        """Follow a deployment: a line for each nested stack, and for each resource directly in root."""
+        if event.stack:
+            if event.is_complete:
+                self._resources[event.stack] = self._resources.get(event.stack, 0) + 1
+            self.now(f"{event.stack}: {event.logical_id}")
+        elif event.is_failure:
+            self.done(f"  {event.logical_id}: {event.status}", "✗")
+        elif event.is_complete:
+            count = self._resources.pop(event.logical_id, None)
+            self.done(f"  {event.logical_id:<20}" + (f"{count:>4} resources" if count else ""))
+        else:
+            self.now(f"{event.logical_id}: {event.status}")

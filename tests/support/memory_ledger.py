@@ -1,0 +1,74 @@
+"""The ledger in memory: the same decisions and guards, with a dictionary in place of DynamoDB."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from notifications.feedback_path import FeedbackPath, advance
+from notifications.keys import NotificationKey
+from notifications.ledger import AttemptResult, Changes, Claim, Decide, Record, SesEvent, Status, Verdict, Write
+
+Item = dict[str, Any]
+
+
+def record_of(item: Item | None) -> Record | None:
+    """What the decisions see of an item."""
+    if item is None:
+        return None
+    return Record(
+        status=Status(item["status"]),
+        attempt=item["attempt"],
+        token=item["token"],
+        send_by_ms=item["send_by_ms"],
+        fingerprint=item["fingerprint"],
+        history=frozenset(item["history"]),
+    )
+
+
+def changed(item: Item | None, changes: Changes) -> Item:
+    """The item with the changes made, as UpdateItem makes them."""
+    after = deepcopy(item or {})
+    after |= {name: deepcopy(value) for name, value in changes.attributes.items()}
+    for name, by in changes.increments.items():
+        after[name] = after.get(name, 0) + by
+    if changes.history_id is not None:
+        after["history"][changes.history_id] = dict(changes.history_entry)
+    return after
+
+
+class MemoryLedger:
+    """A ledger for unit tests; `writes` counts the writes that were tried."""
+
+    def __init__(self) -> None:
+        self.items: dict[NotificationKey, Item] = {}
+        self.path: FeedbackPath | None = None
+        self.writes = 0
+
+    def claim(self, key: NotificationKey, claim: Claim) -> Verdict:
+        return self.apply(key, claim.decide, None)
+
+    def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict:
+        return self.apply(key, result.decide, Record(Status.SENDING, result.attempt, result.token))
+
+    def record_event(self, key: NotificationKey, event: SesEvent) -> Verdict:
+        return self.apply(key, event.decide, event.expects)
+
+    def find(self, key: NotificationKey) -> Record | None:
+        return record_of(self.items.get(key))
+
+    def feedback_path(self) -> FeedbackPath | None:
+        return self.path
+
+    def advance_feedback_path(self, sent_at_ms: int, now_ms: int, settle_window_ms: int) -> None:
+        self.path = advance(self.path, sent_at_ms, now_ms, settle_window_ms)
+
+    def apply(self, key: NotificationKey, decide: Decide, assumed: Record | None) -> Verdict:
+        record = assumed
+        while isinstance(step := decide(record), Write):
+            self.writes += 1
+            record = self.find(key)
+            if step.guard.holds(record):
+                self.items[key] = changed(self.items.get(key), step.changes)
+                return step.verdict
+        return step

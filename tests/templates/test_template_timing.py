@@ -1,0 +1,105 @@
+"""The times fit together: an outage loses nothing, and no record is forgotten before its order event is."""
+
+import pytest
+
+from notifications.queues import ATTRIBUTE_LENGTH
+from notifications.sending import BACKOFF_CAP_SECONDS, backoff_seconds
+from tests.templates.model import ENVIRONMENTS, deploy, resources_of, template
+
+HOUR, DAY = 3600, 86400
+QUEUES = {queue.logical_id: queue.properties for queue in resources_of(deploy("prod"), "AWS::SQS::Queue")}
+LEAST_RANDOM, MOST_RANDOM = 0.0, 1.0
+MEBIBYTE = 1_048_576
+
+
+def retries_seconds(queue: str, random_number: float) -> float:
+    """Return how long a message that fails every time is retried before it is set aside."""
+    receives = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
+    return sum(backoff_seconds(count, random_number) for count in range(1, receives + 1))
+
+
+def retention(queue: str) -> int:
+    return QUEUES[queue]["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("queue", ["SendQueue", "FeedbackQueue"])
+def test_queue_hides_a_message_for_six_times_its_functions_timeout(environment: str, queue: str) -> None:
+    stacks = deploy(environment)
+    visibility = int(stacks["messaging"].resources[queue].properties["VisibilityTimeout"])
+    timeouts = [int(f.properties["Timeout"]) for f in resources_of(stacks, "AWS::Lambda::Function")]
+
+    assert visibility >= 6 * max(timeouts)
+
+
+def test_default_visibility_timeout_allows_every_timeout_that_a_function_may_have() -> None:
+    visibility = int(template("messaging")["Parameters"]["VisibilityTimeoutSeconds"]["Default"])
+
+    assert visibility >= 6 * template("sending")["Parameters"]["FunctionTimeoutSeconds"]["MaxValue"]
+
+
+def test_back_off_is_no_longer_than_a_visibility_timeout_that_the_queue_may_have() -> None:
+    assert template("messaging")["Parameters"]["VisibilityTimeoutSeconds"]["MaxValue"] <= BACKOFF_CAP_SECONDS
+
+
+def test_order_outlasts_an_outage_of_more_than_40_hours_without_anybodys_help() -> None:
+    assert retries_seconds("SendQueue", LEAST_RANDOM) > 40 * HOUR
+
+
+def test_feedback_outlasts_an_outage_of_more_than_2_hours_without_anybodys_help() -> None:
+    assert retries_seconds("FeedbackQueue", LEAST_RANDOM) > 2 * 2 * HOUR
+
+
+@pytest.mark.parametrize("queue", ["SendQueue", "FeedbackQueue"])
+def test_message_that_always_fails_is_set_aside_before_its_queue_forgets_it(queue: str) -> None:
+    receives = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
+    longest_runs = receives * template("sending")["Parameters"]["FunctionTimeoutSeconds"]["MaxValue"]
+
+    assert retries_seconds(queue, MOST_RANDOM) + longest_runs < retention(queue)
+
+
+@pytest.mark.parametrize("queue", [name for name in QUEUES if "RedrivePolicy" not in QUEUES[name]])
+def test_message_that_was_set_aside_is_kept_for_14_days(queue: str) -> None:
+    assert retention(queue) == 14 * DAY
+
+
+def test_order_is_not_called_too_old_while_it_is_still_being_retried() -> None:
+    default_hours = int(template("root")["Parameters"]["MaximumEventAgeHours"]["Default"])
+
+    assert default_hours * HOUR > retries_seconds("SendQueue", MOST_RANDOM)
+    assert default_hours * HOUR < retention("SendQueue")
+
+
+def test_record_outlives_the_longest_way_of_its_order_event_through_the_queues() -> None:
+    parameters = template("root")["Parameters"]
+    oldest_event = parameters["MaximumEventAgeHours"]["MaxValue"] * HOUR
+    undelivered_then_sent = retention("OrderEventsUndeliveredQueue") + retention("SendQueue")
+    set_aside_then_sent_again = retention("SendDeadLetterQueue") + retention("SendQueue")
+
+    shortest_record = parameters["RecordRetentionDays"]["MinValue"] * DAY
+    assert shortest_record > oldest_event + undelivered_then_sent + set_aside_then_sent_again
+
+
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "local"])
+def test_unknown_attempt_waits_long_enough_for_its_event_on_aws(environment: str) -> None:
+    assert int(deploy(environment)["root"].parameters["SettleWindowSeconds"]) >= 900
+
+
+def test_settle_window_fits_into_the_retries_many_times() -> None:
+    longest = template("root")["Parameters"]["SettleWindowSeconds"]["MaxValue"]
+
+    assert 10 * longest < retries_seconds("SendQueue", LEAST_RANDOM)
+
+
+@pytest.mark.parametrize(
+    ("queue", "dead_letters"),
+    [("SendQueue", "SendDeadLetterQueue"), ("FeedbackQueue", "FeedbackDeadLetterQueue")],
+)
+def test_refused_message_fits_into_the_dead_letter_queue_with_its_reason(
+    queue: str, dead_letters: str
+) -> None:
+    reason = 10 * (ATTRIBUTE_LENGTH * 4 + 256)
+
+    assert (
+        QUEUES[queue]["MaximumMessageSize"] + reason < QUEUES[dead_letters]["MaximumMessageSize"] == MEBIBYTE
+    )
