@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import psutil  # type: ignore[import-untyped]
 
 from ci import build
 from ci.emulator import server
-from ci.emulator.control import ControlClient
+from ci.emulator.control import ControlClient, ControlError
 from ci.emulator.server import Emulator
 from ops import aws, deployment
 from ops.aws import Aws
@@ -128,7 +129,7 @@ NOT_RUNNING: dict[str, Any] = {
 
 
 def find() -> LocalEnvironment | None:
-    """Find the emulator that an earlier command started. What is noted of one that is gone is removed."""
+    """Find the emulator that an earlier command started. The note of one that is gone is removed."""
     try:
         state = State(**json.loads(_state_path().read_text()))
     except FileNotFoundError:
@@ -149,10 +150,14 @@ def get() -> LocalEnvironment:
     EmulatorError
         No emulator runs.
     """
-    found = find()
-    if found is None:
-        raise EmulatorError("The local emulator is not running.", "Start it with `notify local up`.")
-    return found
+    was_started = _state_path().exists()
+    environment = find()
+    if environment is None:
+        ended = f"The local emulator has ended without `notify local down`; its log is {_log_path()}."
+        raise EmulatorError(
+            ended if was_started else "The local emulator is not running.", "Start it with `notify local up`."
+        )
+    return environment
 
 
 def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> LocalEnvironment:
@@ -174,7 +179,10 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
     DeploymentError
         CloudFormation could not deploy the stack.
     """
+    was_started = _state_path().exists()
     environment = find()
+    if was_started and environment is None:
+        progress.done("the emulator started earlier has ended: starting a new one", "!")
     if environment and _never_created(environment):
         progress.done("the last deployment failed at its first attempt: starting over", "!")
         environment.down()
@@ -213,14 +221,14 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
 def _port_busy(port: int) -> EmulatorError:
     try:
         ControlClient(f"http://{server.LOOPBACK}:{port}").health()
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError, HTTPException, ControlError):
         return EmulatorError(
             f"Port {port} is taken by another program.",
-            f"Choose a free one: `notify local up --port {port + 1}`.",
+            f"Choose another one: `notify local up --port {port + 1}`.",
         )
     return EmulatorError(
-        f"Port {port} is taken by an emulator that another working tree started, or that was started by hand.",
-        f"Stop it there with `notify local down`, or choose a free port: `notify local up --port {port + 1}`.",
+        f"Port {port} is taken by an emulator of another working tree, or one that was started by hand.",
+        f"Stop it there with `notify local down`, or choose another: `notify local up --port {port + 1}`.",
     )
 
 
@@ -242,7 +250,12 @@ def _deploy(clients: Aws, progress: Progress) -> str:
     begin = time.monotonic()
     with progress.doing(f"deploying {STACK_NAME}"):
         deployed = deployment.deploy(
-            clients.cloudformation, STACK_NAME, template_url, settings, on_event=progress.resource, poll_seconds=POLL_SECONDS
+            clients.cloudformation,
+            STACK_NAME,
+            template_url,
+            settings,
+            on_event=progress.resource,
+            poll_seconds=POLL_SECONDS,
         )
     took = "" if deployed.outcome == "unchanged" else f" in {time.monotonic() - begin:.1f} s"
     progress.done(f"stack {STACK_NAME} {deployed.outcome}{took}")

@@ -81,7 +81,7 @@ class Notification:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) of the content: equal for events that say the same in the known fields."""
-        canonical = json.dumps(self.data, sort_keys=True, separators=(",", ":"), default=str)
+        canonical = json.dumps(self.data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

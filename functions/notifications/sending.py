@@ -269,7 +269,9 @@ class SendEmail:
             case Certainty.NEVER:
                 verdict = self._store.record_result(key, ledger.failed(claimed, failure.code, self._at()))
                 if not isinstance(verdict, ledger.Recorded):
-                    return self._retry(message, context, f"{failure.code}, but the record says otherwise by now")
+                    return self._retry(
+                        message, context, f"{failure.code}, but the record says otherwise by now"
+                    )
                 return replace(context, outcome=Outcome.FAILED, detail=failure.code)
             case certainty:
                 self._store.record_result(key, ledger.released(claimed, failure.code, self._at()))

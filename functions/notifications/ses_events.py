@@ -79,37 +79,35 @@ def read(body: str, recorded_at: str) -> TrackedEvent:
         If it lacks our tags.
     """
     try:
-        record = json.loads(body)
-        kind = record["eventType"]
-        mail = record["mail"]
-        tags = mail.get("tags") or {}
-        if not tags.keys() >= OUR_TAGS:
-            raise ForeignEventError(f"lacks the tags {', '.join(sorted(OUR_TAGS - tags.keys()))}")
-        key = NotificationKey(tags["order_key"][0], tags["notification"][0])
-        attempt = int(tags["attempt"][0])
-        sent_at = _moment(mail["timestamp"])
-        message_id = str(mail["messageId"])
-        said = _READERS.get(kind, _read_other)(record)
+        return _read(json.loads(body), recorded_at)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         part = f"lacks {error}" if isinstance(error, KeyError) else "is not an SES event record"
         raise UnreadableEventError(part) from None
-    at = iso(_moment(said.timestamp)) if said.timestamp else iso(sent_at)
-    entry: dict[str, str | int] = {"at": at, "event": str(kind)[:64], "attempt": attempt, **said.detail}
+
+
+def _read(record: dict[str, Any], recorded_at: str) -> TrackedEvent:
+    kind, mail = record["eventType"], record["mail"]
+    tags = mail.get("tags") or {}
+    if not tags.keys() >= OUR_TAGS:
+        raise ForeignEventError(f"lacks the tags {', '.join(sorted(OUR_TAGS - tags.keys()))}")
+    attempt, message_id = int(tags["attempt"][0]), str(mail["messageId"])
+    sent_at = _moment(mail["timestamp"])
+    said = _READERS.get(kind, _read_other)(record)
+    at = iso(_moment(said.timestamp) if said.timestamp else sent_at)
     identity = "\0".join([str(attempt), kind, message_id, said.feedback_id or at])
-    event = SesEvent(
-        id=hashlib.sha256(identity.encode()).hexdigest()[:EVENT_ID_LENGTH],
-        status=said.status,
-        message_id=message_id,
-        at=recorded_at,
-        sent_at=iso(sent_at),
-        entry=entry,
-    )
     return TrackedEvent(
-        key=key,
+        key=NotificationKey(tags["order_key"][0], tags["notification"][0]),
         attempt=attempt,
         kind=kind,
         sent_at_ms=epoch_ms(sent_at),
-        event=event,
+        event=SesEvent(
+            id=hashlib.sha256(identity.encode()).hexdigest()[:EVENT_ID_LENGTH],
+            status=said.status,
+            message_id=message_id,
+            at=recorded_at,
+            sent_at=iso(sent_at),
+            entry={"at": at, "event": kind[:64], "attempt": attempt, **said.detail},
+        ),
         counts_as_hard_bounce=said.counts_as_hard_bounce,
         counts_as_complaint=said.counts_as_complaint,
     )
@@ -119,7 +117,7 @@ def read(body: str, recorded_at: str) -> TrackedEvent:
 class _Said:
     status: Status
     detail: Mapping[str, str]
-    timestamp: str = ""
+    timestamp: str | None = None
     feedback_id: str = ""
     counts_as_hard_bounce: bool = False
     counts_as_complaint: bool = False
@@ -131,12 +129,12 @@ def _read_send(record: dict[str, Any]) -> _Said:
 
 def _read_delivery(record: dict[str, Any]) -> _Said:
     delivery = record["delivery"]
-    return _Said(Status.DELIVERED, _detail(response=delivery.get("smtpResponse")), delivery["timestamp"])
+    return _Said(Status.DELIVERED, _detail(response=delivery.get("smtpResponse")), delivery.get("timestamp"))
 
 
 def _read_delay(record: dict[str, Any]) -> _Said:
     delay = record["deliveryDelay"]
-    return _Said(Status.DELAYED, _detail(type=delay.get("delayType")), delay["timestamp"])
+    return _Said(Status.DELAYED, _detail(type=delay.get("delayType")), delay.get("timestamp"))
 
 
 def _read_bounce(record: dict[str, Any]) -> _Said:
@@ -156,7 +154,7 @@ def _read_bounce(record: dict[str, Any]) -> _Said:
             code=recipient.get("status"),
             response=recipient.get("diagnosticCode"),
         ),
-        bounce["timestamp"],
+        bounce.get("timestamp"),
         bounce.get("feedbackId", ""),
         counts_as_hard_bounce=permanent and subtype != "OnAccountSuppressionList",
     )
@@ -174,7 +172,7 @@ def _read_complaint(record: dict[str, Any]) -> _Said:
     return _Said(
         status,
         _detail(type=kind, subtype=subtype),
-        complaint["timestamp"],
+        complaint.get("timestamp"),
         complaint.get("feedbackId", ""),
         counts_as_complaint=status is Status.COMPLAINED,
     )

@@ -71,6 +71,14 @@ class Feedback:
         return event
 
 
+def wait_until(condition):
+    """Wait for a state; fails when it doesn't come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the state that was waited for did not come"
+        time.sleep(0.01)
+
+
 def types_of(events):
     return [event["eventType"] for event in events]
 

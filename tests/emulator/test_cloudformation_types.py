@@ -11,8 +11,8 @@ ACCOUNT = "000000000000"
 
 
 @pytest.fixture
-def stack(aws) -> Stack:
-    return Stack(aws)
+def stack(clients) -> Stack:
+    return Stack(clients)
 
 
 # --- budgets -------------------------------------------------------------------------------------
@@ -48,9 +48,9 @@ def budget_template(name: str | None = None, threshold: int = 80) -> str:
     return BUDGET.format(name=f"BudgetName: {name}" if name else "", threshold=threshold)
 
 
-def describe_budget(aws, name: str) -> tuple[str, float]:
+def describe_budget(clients, name: str) -> tuple[str, float]:
     """Return a budget's limit and the threshold of its one notification."""
-    budgets = aws("budgets")
+    budgets = clients("budgets")
     budget = budgets.describe_budget(AccountId=ACCOUNT, BudgetName=name)["Budget"]
     [notification] = budgets.describe_notifications_for_budget(AccountId=ACCOUNT, BudgetName=name)[
         "Notifications"
@@ -58,32 +58,32 @@ def describe_budget(aws, name: str) -> tuple[str, float]:
     return budget["BudgetLimit"]["Amount"], notification["Threshold"]
 
 
-def test_budget_lives_with_its_stack(aws, stack):
+def test_budget_lives_with_its_stack(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-budgets-budget.html"""
     created = stack.create(budget_template())["Name"]
-    assert describe_budget(aws, created) == ("10", 80.0)
+    assert describe_budget(clients, created) == ("10", 80.0)
 
     updated = stack.update(budget_template(), AmountUsd="25")["Name"]
-    assert (updated, describe_budget(aws, updated)) == (created, ("25", 80.0))
+    assert (updated, describe_budget(clients, updated)) == (created, ("25", 80.0))
 
     stack.delete()
     with pytest.raises(ClientError, match="NotFoundException"):
-        describe_budget(aws, created)
+        describe_budget(clients, created)
 
 
-def test_budget_is_replaced_when_its_notifications_change(aws, stack):
+def test_budget_is_replaced_when_its_notifications_change(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-budgets-budget.html"""
     before = stack.create(budget_template())["Name"]
 
     after = stack.update(budget_template(threshold=90))["Name"]
 
     assert after != before
-    assert describe_budget(aws, after) == ("10", 90.0)
+    assert describe_budget(clients, after) == ("10", 90.0)
     with pytest.raises(ClientError, match="NotFoundException"):
-        describe_budget(aws, before)
+        describe_budget(clients, before)
 
 
-def test_update_fails_when_a_named_budget_must_be_replaced(aws, stack):
+def test_update_fails_when_a_named_budget_must_be_replaced(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-budgets-budget.html"""
     name = f"budget-{uuid.uuid4()}"
     stack.create(budget_template(name))
@@ -91,7 +91,7 @@ def test_update_fails_when_a_named_budget_must_be_replaced(aws, stack):
     reason = stack.update_that_fails(budget_template(name, threshold=90))
 
     assert "already exists" in reason
-    assert describe_budget(aws, name) == ("10", 80.0)
+    assert describe_budget(clients, name) == ("10", 80.0)
 
 
 # --- alarms --------------------------------------------------------------------------------------
@@ -139,19 +139,19 @@ def alarms_template(expression: str = "100 * bounces / sends", description: str 
     return ALARMS.format(expression=expression, description=description)
 
 
-def describe_alarms(aws, prefix: str) -> tuple[list, list]:
-    found = aws("cloudwatch").describe_alarms(
+def describe_alarms(clients, prefix: str) -> tuple[list, list]:
+    found = clients("cloudwatch").describe_alarms(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
     return found["MetricAlarms"], found["CompositeAlarms"]
 
 
-def test_metric_math_and_composite_alarms_live_with_their_stack(aws, stack):
+def test_metric_math_and_composite_alarms_live_with_their_stack(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-compositealarm.html"""
     prefix = stack.name
     outputs = stack.create(alarms_template(), Prefix=prefix)
 
-    [metric_alarm], [composite] = describe_alarms(aws, prefix)
+    [metric_alarm], [composite] = describe_alarms(clients, prefix)
     assert [query["Id"] for query in metric_alarm["Metrics"]] == ["rate", "bounces", "sends"]
     assert [query["ReturnData"] for query in metric_alarm["Metrics"]] == [True, False, False]
     assert metric_alarm["Metrics"][1]["MetricStat"]["Period"] == 300
@@ -159,17 +159,17 @@ def test_metric_math_and_composite_alarms_live_with_their_stack(aws, stack):
     assert composite["AlarmRule"] == f'ALARM("{prefix}-bounce-rate") AND NOT FALSE'
     assert composite["ActionsSuppressorWaitPeriod"] == 60
     assert outputs == {"PageAlarmName": composite["AlarmName"], "PageAlarmArn": composite["AlarmArn"]}
-    tags = aws("cloudwatch").list_tags_for_resource(ResourceARN=composite["AlarmArn"])["Tags"]
+    tags = clients("cloudwatch").list_tags_for_resource(ResourceARN=composite["AlarmArn"])["Tags"]
     assert {"Key": "service", "Value": "email"} in tags
 
     stack.update(alarms_template(description="Write a ticket"), Prefix=prefix, Threshold="7")
 
-    [metric_alarm], [composite] = describe_alarms(aws, prefix)
+    [metric_alarm], [composite] = describe_alarms(clients, prefix)
     assert metric_alarm["Threshold"] == 7
     assert composite["AlarmDescription"] == "Write a ticket"
 
     stack.delete()
-    assert describe_alarms(aws, prefix) == ([], [])
+    assert describe_alarms(clients, prefix) == ([], [])
 
 
 def test_stack_fails_when_an_alarm_has_bad_metric_math(stack):
@@ -204,8 +204,8 @@ def table_template(name: str, settings: str = PROTECTED) -> str:
     return TABLE.replace("NAME", name).replace("SETTINGS", settings)
 
 
-def describe_table(aws, name: str) -> dict:
-    dynamodb = aws("dynamodb")
+def describe_table(clients, name: str) -> dict:
+    dynamodb = clients("dynamodb")
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     return {
         "time to live": dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
@@ -214,7 +214,7 @@ def describe_table(aws, name: str) -> dict:
     }
 
 
-def test_table_has_the_settings_of_its_template(aws, stack):
+def test_table_has_the_settings_of_its_template(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
     name = f"ledger-{uuid.uuid4()}"
     key_arn = stack.create(table_template(name))["KeyArn"]
@@ -223,10 +223,10 @@ def test_table_has_the_settings_of_its_template(aws, stack):
         "recovery": "ENABLED",
         "encryption": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key_arn},
     }
-    assert describe_table(aws, name) == protected
+    assert describe_table(clients, name) == protected
 
     stack.update(table_template(name, settings=""))
-    bare = describe_table(aws, name)
+    bare = describe_table(clients, name)
     assert (bare["time to live"]["TimeToLiveStatus"], bare["recovery"], bare["encryption"]) == (
         "DISABLED",
         "DISABLED",
@@ -234,10 +234,10 @@ def test_table_has_the_settings_of_its_template(aws, stack):
     )
 
     stack.update(table_template(name))
-    assert describe_table(aws, name) == protected
+    assert describe_table(clients, name) == protected
 
 
-def test_update_fails_when_it_changes_the_attribute_of_an_active_time_to_live(aws, stack):
+def test_update_fails_when_it_changes_the_attribute_of_an_active_time_to_live(clients, stack):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-table-timetolivespecification.html"""
     name = f"ledger-{uuid.uuid4()}"
     stack.create(table_template(name))
@@ -245,7 +245,7 @@ def test_update_fails_when_it_changes_the_attribute_of_an_active_time_to_live(aw
     reason = stack.update_that_fails(table_template(name, PROTECTED.replace("expires_at", "deleted_at")))
 
     assert "expires_at" in reason
-    assert describe_table(aws, name)["time to live"]["AttributeName"] == "expires_at"
+    assert describe_table(clients, name)["time to live"]["AttributeName"] == "expires_at"
 
 
 # --- template URLs -------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_update_fails_when_it_changes_the_attribute_of_an_active_time_to_live(aw
         "{bucket}.s3.amazonaws.com",
     ],
 )
-def test_nested_stack_is_found_whichever_form_its_url_has(aws, stack, host):
+def test_nested_stack_is_found_whichever_form_its_url_has(clients, stack, host):
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html"""
     name = f"topic-{uuid.uuid4()}"
     child = stack.url(f"Resources: {{Topic: {{Type: AWS::SNS::Topic, Properties: {{TopicName: {name}}}}}}}")
@@ -270,4 +270,4 @@ def test_nested_stack_is_found_whichever_form_its_url_has(aws, stack, host):
     )
 
     topic_arn = f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}"
-    assert aws("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["TopicArn"] == topic_arn
+    assert clients("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["TopicArn"] == topic_arn

@@ -15,9 +15,9 @@ ACCOUNT = "000000000000"
 class AlarmUnderTest:
     """An alarm with a name, and on metrics, of its own; by default on a sum above 5 in 1 of 1 minutes."""
 
-    def __init__(self, aws, emulator) -> None:
+    def __init__(self, clients, emulator) -> None:
         self._emulator = emulator
-        self.cloudwatch = aws("cloudwatch")
+        self.cloudwatch = clients("cloudwatch")
         self.name = f"alarm-{uuid.uuid4()}"
 
     def put(self, **properties) -> None:
@@ -52,15 +52,15 @@ class AlarmUnderTest:
 
 
 @pytest.fixture
-def alarm(aws, emulator):
-    return AlarmUnderTest(aws, emulator)
+def alarm(clients, emulator):
+    return AlarmUnderTest(clients, emulator)
 
 
 class Inbox:
     """A topic and what its subscriber receives."""
 
-    def __init__(self, aws) -> None:
-        self._sqs, sns = aws("sqs"), aws("sns")
+    def __init__(self, clients) -> None:
+        self._sqs, sns = clients("sqs"), clients("sns")
         self._url = self._sqs.create_queue(QueueName=f"inbox-{uuid.uuid4()}")["QueueUrl"]
         self.topic_arn = sns.create_topic(Name=f"alerts-{uuid.uuid4()}")["TopicArn"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
@@ -83,8 +83,8 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox(aws):
-    return Inbox(aws)
+def inbox(clients):
+    return Inbox(clients)
 
 
 def minute_end() -> int:
@@ -186,7 +186,7 @@ def test_actions_that_are_switched_off_notify_nobody(alarm, inbox):
     assert inbox.read() == []
 
 
-def test_topic_whose_policy_does_not_know_cloudwatch_gets_no_notification(aws, alarm, inbox):
+def test_topic_whose_policy_does_not_know_cloudwatch_gets_no_notification(clients, alarm, inbox):
     """https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html"""
     statement = {
         "Effect": "Allow",
@@ -195,7 +195,9 @@ def test_topic_whose_policy_does_not_know_cloudwatch_gets_no_notification(aws, a
         "Resource": inbox.topic_arn,
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    aws("sns").set_topic_attributes(TopicArn=inbox.topic_arn, AttributeName="Policy", AttributeValue=policy)
+    clients("sns").set_topic_attributes(
+        TopicArn=inbox.topic_arn, AttributeName="Policy", AttributeValue=policy
+    )
     end = minute_end()
     alarm.put(AlarmActions=[inbox.topic_arn])
     alarm.measure(6, at=end - 30)
@@ -228,9 +230,9 @@ Resources:
 """
 
 
-def test_metric_math_alarm_of_a_template_fires(aws, alarm, inbox):
+def test_metric_math_alarm_of_a_template_fires(clients, alarm, inbox):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html"""
-    Stack(aws).create(METRIC_MATH_ALARM.replace("NAME", alarm.name).replace("TOPIC", inbox.topic_arn))
+    Stack(clients).create(METRIC_MATH_ALARM.replace("NAME", alarm.name).replace("TOPIC", inbox.topic_arn))
     end = minute_end()
     alarm.measure(1, at=end - 200)
     alarm.measure(10, at=end - 100, metric="Sends")

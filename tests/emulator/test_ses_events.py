@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from ci.emulator.ses import outcomes
-from tests.emulator.ses_feedback import Feedback, email, simple, types_of
+from tests.emulator.ses_feedback import Feedback, email, simple, types_of, wait_until
 
 RECORDS = {
     record["eventType"]: record
-    for record in (json.loads(path.read_text()) for path in Path(__file__).with_name("ses_events").glob("*.json"))
+    for record in (
+        json.loads(path.read_text()) for path in Path(__file__).with_name("ses_events").glob("*.json")
+    )
 }
 VIRUS_TEST = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
@@ -26,7 +28,11 @@ AWS_TAGS = {"myCustomTag1", "myCustomTag2"}
 def key_paths(value, path=""):
     """Every key in a record, as a path; list items count as one."""
     if isinstance(value, dict):
-        return {found for key, item in value.items() for found in {f"{path}.{key}", *key_paths(item, f"{path}.{key}")}}
+        return {
+            found
+            for key, item in value.items()
+            for found in {f"{path}.{key}", *key_paths(item, f"{path}.{key}")}
+        }
     if isinstance(value, list):
         return {found for item in value for found in key_paths(item, f"{path}[]")}
     return set()
@@ -56,7 +62,9 @@ def scripted(emulator, *steps):
 @pytest.fixture
 def every_type(emulator, events_of, ses, feedback):
     """One event of each type, by type."""
-    scripted(emulator, {"event": "DeliveryDelay", "type": "TransientCommunicationFailure"}, {"event": "Delivery"})
+    scripted(
+        emulator, {"event": "DeliveryDelay", "type": "TransientCommunicationFailure"}, {"event": "Delivery"}
+    )
     found = events_of(3)
     found += events_of(2, to="bounce@simulator.amazonses.com")
     found += events_of(3, to="complaint@simulator.amazonses.com")
@@ -79,11 +87,14 @@ def test_every_record_carries_the_messages_tags_as_lists(every_type, feedback):
         tags = event["mail"]["tags"]
         assert (event_type, tags["order_key"], tags["attempt"]) == (event_type, ["abc"], ["1"])
         assert tags["ses:configuration-set"] == [feedback.configuration_set]
-    assert every_type["Delivery"]["mail"]["tags"].items() >= {
-        "ses:source-ip": ["127.0.0.1"],
-        "ses:from-domain": ["shop.example"],
-        "ses:caller-identity": ["root"],
-    }.items()
+    assert (
+        every_type["Delivery"]["mail"]["tags"].items()
+        >= {
+            "ses:source-ip": ["127.0.0.1"],
+            "ses:from-domain": ["shop.example"],
+            "ses:caller-identity": ["root"],
+        }.items()
+    )
 
 
 def test_records_name_the_message_as_send_email_did(emulator, events_of):
@@ -98,11 +109,13 @@ def test_records_name_the_message_as_send_email_did(emulator, events_of):
     assert delivery["delivery"]["recipients"] == ["ada@example.com"]
 
 
-def test_headers_are_truncated_above_10_kilobytes(events_of):
+def test_headers_are_truncated_above_10_kilobytes(emulator, events_of):
     long = [{"Name": f"X-{number}", "Value": "v" * 900} for number in range(15)]
     [send, _] = events_of(2, Content=simple(Headers=long))
+    kept, sent = send["mail"]["headers"], emulator.control.accepted()[0]["headers"]
     assert send["mail"]["headersTruncated"] is True
-    assert len(send["mail"]["headers"]) < 15
+    assert kept == sent[: len(kept)]
+    assert len(kept) < len(sent)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +167,7 @@ def test_bounce_has_the_scripted_type_and_subtype(emulator, events_of, bounce_ty
     assert (bounce["bounceType"], bounce["bounceSubType"]) == (bounce_type, subtype)
     [recipient] = bounce["bouncedRecipients"]
     assert recipient["emailAddress"] == "ada@example.com"
-    assert recipient["status"][0] == ("4" if recipient["diagnosticCode"].startswith("smtp; 4") else "5") or (
-        subtype == "CustomTimeoutExceeded"
-    )
+    assert recipient["status"] in recipient["diagnosticCode"] or "Amazon SES" in recipient["diagnosticCode"]
 
 
 def test_automatic_reply_has_no_delivery_status_notification(events_of):
@@ -221,7 +232,9 @@ def test_template_that_lacks_data_fails_after_it_was_accepted(events_of):
 
 
 def test_template_is_filled_with_its_data(emulator, ses):
-    ses.create_email_template(TemplateName="hello", TemplateContent={"Subject": "Hi {{name}}", "Text": "{{name}}!"})
+    ses.create_email_template(
+        TemplateName="hello", TemplateContent={"Subject": "Hi {{name}}", "Text": "{{name}}!"}
+    )
     template = {"TemplateName": "hello", "TemplateData": json.dumps({"name": "Ada"})}
     ses.send_email(**email(Content={"Template": template}))
     ses.delete_email_template(TemplateName="hello")
@@ -243,7 +256,6 @@ def test_destination_gets_only_the_types_that_it_asks_for(emulator, clients, ses
         address = f"{name}@simulator.amazonses.com"
         ses.send_email(**email(address, ConfigurationSetName=feedback.configuration_set))
     assert types_of(feedback.events(1)) == ["Bounce"]
-    assert emulator.control.ses()["events_waiting"] == 0
 
 
 def test_disabled_destination_gets_nothing(emulator, ses, feedback):
@@ -251,11 +263,14 @@ def test_disabled_destination_gets_nothing(emulator, ses, feedback):
     name = feedback.configuration_set
     arguments = {"ConfigurationSetName": name, "EventDestinationName": "sns"}
     destination = {"MatchingEventTypes": ["SEND"], "SnsDestination": {"TopicArn": feedback.topic_arn}}
-    ses.update_configuration_set_event_destination(**arguments, EventDestination={**destination, "Enabled": False})
+    ses.update_configuration_set_event_destination(
+        **arguments, EventDestination={**destination, "Enabled": False}
+    )
     ses.send_email(**email("first@example.com", ConfigurationSetName=name))
-    while emulator.control.ses()["events_waiting"]:
-        pass
-    ses.update_configuration_set_event_destination(**arguments, EventDestination={**destination, "Enabled": True})
+    wait_until(lambda: emulator.control.ses()["events_waiting"] == 0)
+    ses.update_configuration_set_event_destination(
+        **arguments, EventDestination={**destination, "Enabled": True}
+    )
     ses.send_email(**email("second@example.com", ConfigurationSetName=name))
     assert [event["mail"]["destination"] for event in feedback.events(1)] == [["second@example.com"]]
 

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
 """
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulator.ses_feedback import email, types_of
@@ -86,7 +87,9 @@ def test_address_is_listed_after_a_hard_bounce_and_a_complaint(emulator, ses, fe
         ses.send_email(**email(f"{name}@example.com", ConfigurationSetName=feedback.configuration_set))
     assert suppressed(ses, Reasons=["BOUNCE"]) == ["gone@example.com"]
     assert suppressed(ses, Reasons=["COMPLAINT"]) == ["angry@example.com"]
-    [bounce] = [event for event in feedback.events(10) if event.get("bounce", {}).get("bounceSubType") == "NoEmail"]
+    [bounce] = [
+        event for event in feedback.events(10) if event.get("bounce", {}).get("bounceSubType") == "NoEmail"
+    ]
     entry = ses.get_suppressed_destination(EmailAddress="gone@example.com")["SuppressedDestination"]
     assert entry["Attributes"] == {
         "MessageId": bounce["mail"]["messageId"],
@@ -117,14 +120,14 @@ def test_only_the_accounts_reasons_hold_messages_back_and_add_addresses(emulator
 
 
 def test_unknown_reason_is_refused(clients, emulator):
-    from botocore.config import Config
-
     ses = clients("sesv2", config=Config(parameter_validation=False))
     with pytest.raises(ClientError, match="BadRequestException"):
         ses.put_account_suppression_attributes(SuppressedReasons=["SPITE"])
 
 
-@pytest.mark.parametrize(("reasons", "outcome"), [(["COMPLAINT"], "Delivery"), ([], "Delivery"), (["BOUNCE"], "Bounce")])
+@pytest.mark.parametrize(
+    ("reasons", "outcome"), [(["COMPLAINT"], "Delivery"), ([], "Delivery"), (["BOUNCE"], "Bounce")]
+)
 def test_configuration_set_overrides_the_accounts_reasons(ses, feedback, reasons, outcome):
     """https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list-config-level.html."""
     name = feedback.configuration_set

@@ -9,13 +9,13 @@ ERROR_ATTRIBUTES = {"RequestID", "ErrorCode", "ErrorMessage"}
 
 
 @pytest.fixture
-def sns(aws):
-    return aws("sns")
+def sns(clients):
+    return clients("sns")
 
 
 @pytest.fixture
-def sqs(aws):
-    return aws("sqs")
+def sqs(clients):
+    return clients("sqs")
 
 
 @pytest.fixture

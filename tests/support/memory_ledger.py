@@ -7,7 +7,17 @@ from typing import Any
 
 from notifications.feedback_path import FeedbackPath, advance
 from notifications.keys import NotificationKey
-from notifications.ledger import AttemptResult, Changes, Claim, Decide, Record, SesEvent, Status, Verdict, Write
+from notifications.ledger import (
+    AttemptResult,
+    Changes,
+    Claim,
+    Decide,
+    Record,
+    SesEvent,
+    Status,
+    Verdict,
+    Write,
+)
 
 Item = dict[str, Any]
 

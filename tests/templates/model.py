@@ -227,12 +227,17 @@ class _Deployment:
             return _PSEUDO[name]
         if name in self.stack.parameters:
             return self.stack.parameters[name]
+        assert name in self.template["Resources"], (
+            f"{self.stack.name} refers to {name}, which it does not have"
+        )
         return self._resource(name).ref()
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         resource = self._resource(logical_id)
         if attribute.startswith("Outputs."):
-            return self.stack.children[logical_id].outputs[attribute.removeprefix("Outputs.")]
+            outputs, name = self.stack.children[logical_id].outputs, attribute.removeprefix("Outputs.")
+            assert name in outputs, f"{logical_id} has no output {name}"
+            return outputs[name]
         return resource.attribute(attribute)
 
     def _variable(self, name: str) -> Any:

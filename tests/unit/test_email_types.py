@@ -145,7 +145,9 @@ def test_every_string_has_a_length_limit_and_a_pattern_of_its_whole(part):
 @pytest.mark.parametrize("name", EmailTypes().names())
 def test_sample_of_every_type_is_a_valid_event_of_that_type(name):
     types = EmailTypes()
-    assert parse(json.dumps(types.get(name).sample), NOW, types).type == name
+    notification = parse(json.dumps(types.get(name).sample), NOW, types)
+    assert notification.type == name
+    assert len(notification.fingerprint) == 64
 
 
 @pytest.mark.parametrize("name", EmailTypes().names())

@@ -142,7 +142,9 @@ def test_result_is_recorded_with_one_write(store: MemoryLedger, claimed: Claimed
     assert store.writes == 1
 
 
-def test_result_is_recorded_once_when_the_answer_to_it_was_lost(store: MemoryLedger, claimed: Claimed) -> None:
+def test_result_is_recorded_once_when_the_answer_to_it_was_lost(
+    store: MemoryLedger, claimed: Claimed
+) -> None:
     result = ledger.accepted(claimed, "m", AT)
     assert store.record_result(KEY, result) == store.record_result(KEY, result) == Recorded(Status.SENT)
 

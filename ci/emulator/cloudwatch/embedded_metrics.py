@@ -71,8 +71,8 @@ def document_in(message: str) -> dict[str, Any] | None:
         document = json.loads(message[message.index("{") :])
     except ValueError:
         return None
-    is_embedded = isinstance(document, dict) and "CloudWatchMetrics" in (document.get("_aws") or {})
-    return document if is_embedded else None
+    metadata = document.get("_aws") if isinstance(document, dict) else None
+    return document if isinstance(metadata, dict) and "CloudWatchMetrics" in metadata else None
 
 
 def metrics_in(document: Mapping[str, Any]) -> Iterator[Datum]:

@@ -114,7 +114,7 @@ def _delivery(_: Outcome, sending: Sending, recipient: str, at: float) -> Event:
         "mail": _mail(sending, {"ses:outgoing-ip": [OUTGOING_IP]}),
         "delivery": {
             "timestamp": timestamp(at),
-            "processingTimeMillis": int((at - sending.accepted_at) * 1000),
+            "processingTimeMillis": round((at - sending.accepted_at) * 1000),
             "recipients": [recipient],
             "smtpResponse": "250 2.6.0 Message received",
             "reportingMTA": REPORTING_MTA,

@@ -37,6 +37,7 @@ _wake = threading.Condition()
 _queue: list[_Pending] = []
 _held: list[_Pending] = []
 _numbers = itertools.count()
+_publishing: list[_Pending] = []
 _thread: threading.Thread | None = None
 
 
@@ -57,7 +58,7 @@ def settings_changed() -> None:
 def waiting() -> int:
     """Return the number of events not yet published."""
     with _wake:
-        return len(_queue) + len(_held)
+        return len(_queue) + len(_held) + len(_publishing)
 
 
 def clear() -> None:
@@ -85,6 +86,9 @@ def _run() -> None:
                 _publish(pending)
         except Exception:
             logger.exception("A %s event could not be published", pending.event["eventType"])
+        finally:
+            with _wake:
+                _publishing.remove(pending)
 
 
 def _next_due() -> _Pending:
@@ -97,6 +101,7 @@ def _next_due() -> _Pending:
             else:
                 pending = heapq.heappop(_queue)
                 if not accounts.of(pending.sending.account, pending.sending.region).settings.events_held:
+                    _publishing.append(pending)
                     return pending
                 _held.append(pending)
 

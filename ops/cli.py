@@ -1,0 +1,225 @@
+"""`notify`: the operators' commands. Each parses its arguments, calls one thing and shows the answer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.error import URLError
+
+import typer
+from botocore.exceptions import ClientError, HTTPClientError
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from ci.emulator.control import ControlError
+from ops import demo as demonstration
+from ops import ledger, ledger_view, local, publishing
+from ops.errors import EmulatorError, InputError, OpsError
+from ops.output import Progress, plain, print_error, print_json
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 the answer is no (nothing found, not running, not as expected); "
+    "2 wrong usage or input; 3 it could not be done, and the message says what to do next."
+)
+NO = 1
+
+
+class Commands(TyperGroup):
+    """Shows expected errors as what they are: what went wrong and what to do, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OpsError as error:
+            failure = error
+        except (HTTPClientError, URLError, TimeoutError) as error:
+            failure = EmulatorError(
+                f"The local emulator does not answer ({error}).", "Run `notify local down`, then `notify local up`."
+            )
+        except (ClientError, ControlError) as error:
+            failure = OpsError(f"A request was refused: {error}.", "See what is there with `notify local status`.")
+        print_error(failure)
+        raise typer.Exit(failure.exit_code)
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="notify",
+    help="Operate email notifications: run them on this machine, send orders, see what became of them.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+local_app = typer.Typer(
+    help="The whole system on this machine, on an emulated AWS. Nothing here can reach a real account.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+app.add_typer(local_app, name="local")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
+
+
+@local_app.command(epilog=EXIT_CODES)
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help=f"TCP port for the emulator.  [default: {local.DEFAULT_PORT}, or where it runs already]",
+            min=1,
+            max=65535,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Start the emulator and deploy the working tree; when it runs already, deploy what has changed."""
+    progress = Progress()
+    local.up(port, progress)
+    progress.done("ready: send an order with `notify publish FILE`, stop with `notify local down`")
+
+
+@local_app.command(epilog=EXIT_CODES)
+def down() -> None:
+    """Stop the emulator. All that was deployed and sent on it is gone."""
+    environment = local.find()
+    if environment is None:
+        Progress().done("nothing to stop: the emulator is not running")
+        return
+    environment.down()
+    Progress().done(f"emulator at {environment.endpoint_url} stopped")
+
+
+@local_app.command(epilog=EXIT_CODES)
+def status(as_json: Json = False) -> None:
+    """Tell what runs: endpoint, stack, messages in the queues, mails accepted. Exit code 1: not running."""
+    environment = local.find()
+    state = environment.status() if environment else local.NOT_RUNNING
+    if as_json:
+        print_json(state)
+    elif environment is None:
+        Console().print("The emulator is not running. Start it with `notify local up`.")
+    else:
+        _print_status(state)
+    if environment is None:
+        raise typer.Exit(NO)
+
+
+@local_app.command(epilog=EXIT_CODES)
+def inbox(as_json: Json = False) -> None:
+    """List the mails that SES accepted, oldest first."""
+    mails = local.get().control.accepted()
+    keys = ("to", "from", "subject", "html", "text", "message_id", "tags", "configuration_set")
+    if as_json:
+        print_json([{key: mail[key] for key in keys} for mail in mails])
+        return
+    table = Table("#", "To", "Subject", "Message id", box=None, pad_edge=False)
+    for number, mail in enumerate(mails, start=1):
+        table.add_row(
+            str(number), plain(", ".join(mail["to"])), plain(mail["subject"]), plain(mail["message_id"])
+        )
+    Console().print(table if mails else "No mail yet.")
+
+
+@app.command(epilog=EXIT_CODES)
+def publish(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-", help="Order events: a JSON object, an array, or one object a line; - is stdin."
+        ),
+    ],
+    raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put order events on the topic, as an order system does."""
+    content = _read(file)
+    events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
+    environment = local.get()
+    topic_arn = environment.outputs()["OrderEventsTopicArn"]
+    published = [publishing.publish(environment.aws.sns, topic_arn, event) for event in events]
+    if as_json:
+        print_json([{"message_id": done.message_id, "order_id": done.order_id} for done in published])
+        return
+    for done in published:
+        Console().print(plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True)
+
+
+@app.command(epilog=EXIT_CODES)
+def find(
+    order_id: Annotated[str, typer.Argument(help="The order's id, as the order system calls it.")],
+    as_json: Json = False,
+) -> None:
+    """Show what became of an order's emails. Exit code 1: there is no record of it."""
+    environment = local.get()
+    table_name = environment.outputs()["LedgerTableName"]
+    records = ledger.find_order(environment.aws.dynamodb, table_name, order_id)
+    if as_json:
+        print_json([ledger_view.as_json(record) for record in records])
+    elif records:
+        for record in records:
+            print_record(Console(), record)
+    else:
+        Console(stderr=True).print(
+            plain(
+                f"No record of order {order_id}. It is not handled yet, was refused (then it is in the send "
+                "dead-letter queue, with the reason), or its record has expired."
+            )
+        )
+    if not records:
+        raise typer.Exit(NO)
+
+
+@app.command(epilog=EXIT_CODES)
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the system running.")] = False,
+) -> None:
+    """Run the whole system here, send orders of all kinds through it, show what became of each."""
+    if not demonstration.run(Progress(), Console(), keep=keep):
+        raise typer.Exit(NO)
+
+
+def print_record(console: Console, record: dict[str, Any]) -> None:
+    """Show one notification: what it is, how it stands, what happened."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    facts = {
+        "order": record.get("order_id"),
+        "email": record.get("type"),
+        "to": record.get("recipient"),
+        "status": f"{record['status']}. {ledger_view.meaning(record)}",
+        "attempts": record.get("attempt"),
+        "message": record.get("message_id"),
+    }
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(name, plain(value))
+    for moment in ledger_view.timeline(record):
+        table.add_row(plain(moment.at), plain(moment.text))
+    console.print(table)
+
+
+def _print_status(state: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_row("endpoint", state["endpoint"])
+    table.add_row("stack", f"{state['stack']['name']}: {state['stack']['status'] or 'not deployed'}")
+    table.add_row("mails accepted", str(state["mails_accepted"]))
+    for name, depth in state["queues"].items():
+        table.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight, {depth['delayed']} delayed")
+    Console().print(table)
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.", "Name a file, or - for stdin.") from error
+
+
+def main() -> None:
+    """Entry point of `notify`."""
+    app()

@@ -1,0 +1,101 @@
+"""Batches, back-off and dead letters."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from notifications.feedback_path import FeedbackPath
+from notifications.queues import (
+    BATCH_SIZE,
+    BackOff,
+    DeadLetterQueue,
+    QueueRecord,
+    feedback_path_reader,
+    handle_concurrently,
+    records,
+)
+
+
+class FakeSqs:
+    def __init__(self, counts: dict[str, int] | None = None, error: str = "") -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.counts = counts or {}
+        self.error = error
+
+    def change_message_visibility(self, **call: Any) -> None:
+        self.calls.append(call)
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error}}, "ChangeMessageVisibility")
+
+    def send_message(self, **call: Any) -> None:
+        self.calls.append(call)
+
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append({"QueueUrl": QueueUrl})
+        return {"Attributes": {name: str(self.counts.get(QueueUrl, 0)) for name in AttributeNames}}
+
+
+def record(number: int) -> QueueRecord:
+    return QueueRecord(str(number), f"body {number}", f"handle {number}", 1, 0)
+
+
+def test_records_are_read_from_the_event_as_lambda_documents_it() -> None:
+    attributes = {"ApproximateReceiveCount": "2", "SentTimestamp": "1545082649183"}
+    event = {"Records": [{"messageId": "m", "body": "b", "receiptHandle": "h", "attributes": attributes}]}
+    assert records(event) == [QueueRecord("m", "b", "h", 2, 1545082649183)]
+
+
+def test_whole_batch_is_handled_at_the_same_time() -> None:
+    all_there = threading.Barrier(BATCH_SIZE, timeout=30)
+    done = handle_concurrently([record(n) for n in range(BATCH_SIZE)], lambda _: all_there.wait())
+    assert all(handled.error is None for handled in done)
+
+
+def test_unforeseen_error_of_one_record_does_not_touch_its_neighbours() -> None:
+    def handle(one: QueueRecord) -> str:
+        if one.id == "1":
+            raise ZeroDivisionError
+        return one.body
+
+    done = handle_concurrently([record(n) for n in range(3)], handle)
+    assert [handled.result for handled in done] == ["body 0", None, "body 2"]
+    assert isinstance(done[1].error, ZeroDivisionError)
+
+
+def test_message_comes_back_after_the_back_off() -> None:
+    sqs = FakeSqs()
+    BackOff(sqs, "queue").retry_after(record(1), 12.4)  # type: ignore[arg-type]
+    assert sqs.calls == [{"QueueUrl": "queue", "ReceiptHandle": "handle 1", "VisibilityTimeout": 12}]
+
+
+def test_expired_receipt_handle_is_tolerated() -> None:
+    sqs = FakeSqs(error="ReceiptHandleIsInvalid")
+    BackOff(sqs, "queue").retry_after(record(1), 5)  # type: ignore[arg-type]
+    assert len(sqs.calls) == 1
+
+
+def test_dead_letter_keeps_the_body_and_names_the_reason_within_sqs_limits() -> None:
+    sqs = FakeSqs()
+    DeadLetterQueue(sqs, "dlq").put("as received", "items[0]", "x" * 5000, "unknown")  # type: ignore[arg-type]
+    [call] = sqs.calls
+    assert call["MessageBody"] == "as received"
+    assert set(call["MessageAttributes"]) == {"error_field", "error_reason", "email_type"}
+    assert len(call["MessageAttributes"]["error_reason"]["StringValue"]) == 256
+
+
+def test_feedback_path_says_whether_events_wait_in_any_of_its_queues() -> None:
+    path = FeedbackPath(1, 1, 1)
+    for counts, waiting in ((({}), False), ({"dead-letters": 1}, True)):
+        read = feedback_path_reader(lambda: path, FakeSqs(counts), ["queue", "dead-letters"])  # type: ignore[arg-type]
+        assert read() == FeedbackPath(1, 1, 1, waiting=waiting)
+
+
+def test_feedback_queues_are_looked_at_before_the_path_is_read() -> None:
+    order: list[str] = []
+    sqs = FakeSqs()
+    sqs.get_queue_attributes = lambda **_: order.append("queues") or {"Attributes": {}}  # type: ignore[method-assign]
+    feedback_path_reader(lambda: order.append("path"), sqs, ["queue"])()  # type: ignore[arg-type,func-returns-value]
+    assert order == ["queues", "path"]

@@ -1,0 +1,338 @@
+"""From a queue message to one email, whatever goes wrong in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifications.email_types import EmailTypes
+from notifications.failures import Certainty, Failure
+from notifications.feedback_path import FeedbackPath
+from notifications.keys import NotificationKey
+from notifications.ledger import SesEvent, Status
+from notifications.mailer import Sent
+from notifications.queues import QueueRecord
+from notifications.rendering import RenderedEmail, Renderer, RenderingError
+from notifications.sending import (
+    BACKOFF_CAP_SECONDS,
+    Deadlines,
+    Outcome,
+    Policy,
+    Result,
+    SendEmail,
+    backoff_seconds,
+)
+from tests.support.memory_ledger import MemoryLedger
+
+TYPES = EmailTypes()
+RENDERER = Renderer()
+SETTLE = timedelta(minutes=15)
+TIMEOUT = timedelta(seconds=60)
+START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+
+
+def order(**changes: Any) -> str:
+    sample = TYPES.get("order_confirmation").sample
+    return json.dumps(sample | {"ordered_at": START.isoformat()} | changes)
+
+
+@dataclass
+class FakeSes:
+    """SES: answers as scripted, then accepts; keeps what it accepted."""
+
+    script: list[Failure | Exception] = field(default_factory=list)
+    accepted: list[tuple[NotificationKey, int]] = field(default_factory=list)
+    while_sending: Callable[[], None] = lambda: None
+
+    def send(
+        self, email: RenderedEmail, recipient: str, key: NotificationKey, attempt: int
+    ) -> Sent | Failure:
+        self.while_sending()
+        outcome = self.script.pop(0) if self.script else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is None or outcome.code == "accepted, answer lost":
+            self.accepted.append((key, attempt))
+        return outcome or Sent(f"message-{len(self.accepted)}")
+
+
+@dataclass
+class DeadLetters:
+    letters: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def put(self, body: str, field: str, reason: str, email_type: str) -> None:
+        self.letters.append((body, field, reason, email_type))
+
+
+class Given:
+    """The function with fakes around it."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.ses = FakeSes()
+        self.ledger = MemoryLedger()
+        self.dead_letters = DeadLetters()
+        self.wait: float | None = 0.0
+        self.slept: list[float] = []
+        self.renderer: Any = RENDERER
+        self.tokens = iter(f"token-{n}" for n in range(10**6))
+        self.path: FeedbackPath | None = None
+
+    def receive(self, body: str | None = None, receive_count: int = 1) -> Result:
+        send = SendEmail(
+            types=TYPES,
+            renderer=self.renderer,
+            store=self.ledger,
+            mailer=self.ses,
+            pacer=self,
+            dead_letters=self.dead_letters,
+            feedback_path=lambda: self.path,
+            policy=Policy(
+                maximum_event_age=timedelta(hours=72),
+                record_retention=timedelta(days=30),
+                settle_window_ms=SETTLE // timedelta(milliseconds=1),
+                recipient_hash_key="key",
+                deadlines=Deadlines.of_function(60),
+            ),
+            now=lambda: self.now,
+            sleep=self.slept.append,
+            new_token=lambda: next(self.tokens),
+            random_source=lambda: 0.5,
+        )
+        message = QueueRecord(
+            "id", order() if body is None else body, "handle", receive_count, self.ms(START)
+        )
+        return send.handle(message, self.ms(self.now + TIMEOUT))
+
+    def reserve(self, patience_seconds: float) -> float | None:
+        return self.wait if self.wait is not None and self.wait <= patience_seconds else None
+
+    def item(self) -> dict[str, Any]:
+        [item] = self.ledger.items.values()
+        return item
+
+    def prove_feedback(self) -> None:
+        self.path = FeedbackPath(self.ms(self.now), self.ms(self.now), 0)
+
+    @staticmethod
+    def ms(moment: datetime) -> int:
+        return int(moment.timestamp() * 1000)
+
+
+@pytest.fixture
+def given() -> Given:
+    return Given()
+
+
+def refusal(certainty: Certainty) -> Failure:
+    return Failure(certainty, "SomeCode")
+
+
+LOST_ANSWER = Failure(Certainty.UNKNOWN, "accepted, answer lost")
+
+
+def test_order_becomes_one_recorded_email(given: Given) -> None:
+    given.now = START + timedelta(seconds=2)
+    result = given.receive()
+    assert (result.outcome, result.retry_after_seconds, result.latency_ms) == (Outcome.ACCEPTED, None, 2000)
+    assert len(given.ses.accepted) == 1
+    assert given.item()["status"] == Status.SENT
+    assert given.item()["message_id"] == "message-1"
+
+
+def test_email_takes_two_writes_to_the_ledger(given: Given) -> None:
+    given.receive()
+    assert given.ledger.writes == 2
+
+
+def test_record_holds_no_content_of_the_order(given: Given) -> None:
+    given.receive()
+    assert "Green tea" not in json.dumps(given.item())
+
+
+def test_record_outlives_the_maximum_event_age(given: Given) -> None:
+    given.receive()
+    assert given.item()["expires_at"] == int((START + timedelta(days=30)).timestamp())
+
+
+def test_same_order_is_sent_once_when_it_is_published_three_times(given: Given) -> None:
+    outcomes = [given.receive().outcome for _ in range(3)]
+    assert outcomes == [Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert len(given.ses.accepted) == 1
+
+
+def test_same_order_with_other_content_is_a_duplicate_and_named_so(given: Given) -> None:
+    given.receive()
+    result = given.receive(order(total={"amount": "1.00", "currency": "USD"}))
+    assert result.outcome is Outcome.DUPLICATE
+    assert "other content" in result.detail
+
+
+@pytest.mark.parametrize("certainty", [Certainty.LATER, Certainty.CONFIGURATION])
+def test_message_waits_and_is_sent_once_when_ses_refuses_for_now(given: Given, certainty: Certainty) -> None:
+    given.ses.script = [refusal(certainty)] * 3
+    refused = [given.receive(receive_count=n) for n in (1, 2, 3)]
+    assert all(result.retry_after_seconds for result in refused)
+    assert given.item()["status"] == Status.READY
+    assert given.receive().outcome is Outcome.ACCEPTED
+    assert len(given.ses.accepted) == 1
+
+
+def test_message_is_done_with_and_failed_when_ses_refuses_for_good(given: Given) -> None:
+    given.ses.script = [refusal(Certainty.NEVER)]
+    result = given.receive()
+    assert (result.outcome, result.retry_after_seconds) == (Outcome.FAILED, None)
+    assert given.item()["status"] == Status.FAILED
+    assert given.receive().outcome is Outcome.DUPLICATE
+
+
+def test_message_comes_back_when_a_refusal_for_good_could_not_be_recorded(given: Given) -> None:
+    """Found by the model: another worker had taken over, and would have lost its message."""
+    given.ses.script = [refusal(Certainty.NEVER)]
+    given.ses.while_sending = lambda: given.item().update(token="another worker's", attempt=2)
+    assert given.receive().retry_after_seconds is not None
+
+
+def test_unknown_outcome_is_not_sent_again_when_an_event_shows_that_ses_has_it(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    assert given.receive().outcome is Outcome.UNKNOWN
+    [key] = given.ledger.items
+    given.ledger.record_event(key, SesEvent("e", Status.SENT, "m", "now", "now", {}))
+    assert given.receive().outcome is Outcome.DUPLICATE
+    assert len(given.ses.accepted) == 1
+
+
+def test_unknown_outcome_waits_for_the_whole_settle_window(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.now += TIMEOUT + SETTLE
+    given.prove_feedback()
+    assert given.receive().outcome is Outcome.IN_FLIGHT
+
+
+def test_unknown_outcome_is_never_sent_again_while_feedback_is_dead(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.now += timedelta(days=2)
+    assert given.receive().outcome is Outcome.UNPROVEN
+    assert len(given.ses.accepted) == 1
+
+
+def test_message_that_never_reached_ses_is_sent_again_and_counted(given: Given) -> None:
+    given.ses.script = [refusal(Certainty.UNKNOWN)]
+    given.receive()
+    given.now += TIMEOUT + SETTLE + timedelta(seconds=1)
+    given.prove_feedback()
+    given.path = FeedbackPath(given.ms(given.now), given.ms(given.now), 0)
+    result = given.receive()
+    assert (result.outcome, result.resend, result.attempt) == (Outcome.ACCEPTED, True, 2)
+    assert given.item()["resends"] == 1
+
+
+def test_second_worker_waits_while_the_first_may_be_sending(given: Given) -> None:
+    seen: list[Result] = []
+    given.ses.while_sending = lambda: seen.append(given.receive()) if not seen else None
+    given.receive()
+    assert seen[0].outcome is Outcome.IN_FLIGHT
+    assert seen[0].retry_after_seconds == pytest.approx(61)
+    assert len(given.ses.accepted) == 1
+
+
+def test_nothing_is_sent_when_the_claim_took_too_long_and_the_claim_is_given_back(given: Given) -> None:
+    claim = given.ledger.claim
+
+    def slow_claim(*args: Any) -> Any:
+        given.now += timedelta(seconds=50)
+        return claim(*args)
+
+    given.ledger.claim = slow_claim  # type: ignore[method-assign]
+    result = given.receive()
+    assert result.outcome is Outcome.DEFERRED
+    assert given.ses.accepted == []
+    assert given.item()["status"] == Status.READY
+
+
+def test_nothing_is_claimed_when_the_rate_leaves_no_time(given: Given) -> None:
+    given.wait = 3600
+    assert given.receive().outcome is Outcome.DEFERRED
+    assert given.ledger.items == {}
+
+
+def test_sending_waits_for_its_place_before_it_claims(given: Given) -> None:
+    given.wait = 7.0
+    given.receive()
+    assert given.slept == [7.0]
+
+
+def test_error_of_the_ledger_after_sending_leaves_the_attempt_to_its_events(given: Given) -> None:
+    def broken(*_: Any) -> Any:
+        raise ConnectionError
+
+    given.ledger.record_result = broken  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        given.receive()
+    assert given.item()["status"] == Status.SENDING
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        pytest.param("{", "(body)", id="not-json"),
+        pytest.param(order(type="no_such_type"), "type", id="unknown-type"),
+        pytest.param(order(items=[]), "items", id="wrong-field"),
+        pytest.param(order(customer={"name": "Ada"}), "customer.email", id="missing-field"),
+        pytest.param(
+            order(customer={"email": "a@example.com\nBcc: x@example.com", "name": "A"}),
+            "customer.email",
+            id="newline",
+        ),
+        pytest.param(order(ordered_at=(START + timedelta(minutes=6)).isoformat()), "ordered_at", id="future"),
+        pytest.param(order(ordered_at=(START - timedelta(hours=73)).isoformat()), "ordered_at", id="too-old"),
+    ],
+)
+def test_malformed_event_goes_to_the_dead_letters_with_its_field_and_sends_nothing(
+    given: Given, body: str, field: str
+) -> None:
+    result = given.receive(body)
+    assert (result.outcome, result.retry_after_seconds) == (Outcome.REFUSED, None)
+    [(letter, named, reason, _)] = given.dead_letters.letters
+    assert (letter, named) == (body, field)
+    assert reason
+    assert given.ses.accepted == []
+    assert given.ledger.items == {}
+
+
+def test_old_event_is_a_duplicate_when_its_email_was_sent(given: Given) -> None:
+    given.receive()
+    given.now += timedelta(hours=80)
+    assert given.receive().outcome is Outcome.DUPLICATE
+    assert given.dead_letters.letters == []
+
+
+def test_event_whose_record_has_expired_is_not_sent_again(given: Given) -> None:
+    given.receive()
+    given.ledger.items.clear()
+    given.now += timedelta(days=31)
+    assert given.receive().outcome is Outcome.REFUSED
+    assert len(given.ses.accepted) == 1
+
+
+def test_template_error_goes_to_the_dead_letters_before_anything_is_claimed(given: Given) -> None:
+    class Broken:
+        def render(self, _: Any) -> RenderedEmail:
+            raise RenderingError("body.html.j2: 'total' is undefined")
+
+    given.renderer = Broken()
+    assert given.receive().outcome is Outcome.REFUSED
+    assert given.ledger.items == {}
+
+
+def test_back_off_grows_to_its_cap_with_jitter() -> None:
+    assert [backoff_seconds(n, 1.0) for n in (1, 2, 3, 4)] == [5, 10, 20, 40]
+    assert backoff_seconds(1000, 1.0) == BACKOFF_CAP_SECONDS
+    assert backoff_seconds(1000, 0.0) == pytest.approx(0.8 * BACKOFF_CAP_SECONDS)
