@@ -87,7 +87,8 @@ class Hit:
 class _Watched:
     fault: Fault
     given: Mapping[str, Any]
-    random: random.Random
+    chances: random.Random
+    durations: random.Random
     seen: int = 0
     hits: int = 0
     enabled: bool = field(init=False)
@@ -102,13 +103,13 @@ class _Watched:
         chosen = (
             (self.seen in fault.calls if fault.calls else True)
             and (self.seen % fault.every == 0 if fault.every else True)
-            and (self.random.random() < fault.probability if fault.probability is not None else True)
+            and (self.chances.random() < fault.probability if fault.probability is not None else True)
         )
         return chosen and (fault.limit is None or self.hits < fault.limit)
 
     def hit(self) -> Hit:
         self.hits += 1
-        return Hit(self.fault, self.random.uniform(*self.fault.seconds))
+        return Hit(self.fault, self.durations.uniform(*self.fault.seconds))
 
 
 class FaultPlan:
@@ -203,7 +204,9 @@ plan = FaultPlan()
 
 def _watch(given: Mapping[str, Any], seed: int) -> _Watched:
     fault = _parse(given)
-    return _Watched(fault, given, random.Random(f"{seed}/{fault.name}"))  # noqa: S311 - repeatable, not secret
+    # Two sequences: whether an earlier fault takes a call from this one must not change what it chooses next.
+    chances, durations = (random.Random(f"{seed}/{fault.name}/{of}") for of in ("chance", "duration"))  # noqa: S311
+    return _Watched(fault, given, chances, durations)
 
 
 def _fits(fault: Fault, operation: str, caller: str, content: str) -> bool:

@@ -33,6 +33,8 @@ def lets_service(policy: str | None, service: str, action: str, resource_arn: st
         action=action,
         resource_arn=resource_arn,
         region=get_region(),
+        # Services talk to each other over TLS.
+        secure_transport=True,
         service_context={
             "aws:sourcearn": source_arn,
             "aws:sourceaccount": source_account,

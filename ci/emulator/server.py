@@ -32,6 +32,19 @@ GAPS = (
     "ci.emulator.lambda_workers",
     "ci.emulator.fault_hooks",
     "ci.emulator.ses.install",
+    "ci.emulator.sns_redrive",
+    "ci.emulator.cloudformation.property_types",
+    "ci.emulator.cloudformation.template_urls",
+    "ci.emulator.cloudformation.table_settings",
+    "ci.emulator.cloudformation.budgets",
+    "ci.emulator.cloudformation.composite_alarms",
+    "ci.emulator.cloudformation.metric_math_alarms",
+    "ci.emulator.cloudwatch.alarms",
+    "ci.emulator.cloudwatch.metric_data",
+    "ci.emulator.cloudwatch.embedded_metrics",
+    "ci.emulator.cloudwatch.function_metrics",
+    "ci.emulator.cloudwatch.queue_metrics",
+    "ci.emulator.cloudwatch.ses_metrics",
 )
 
 

@@ -60,17 +60,23 @@ def install() -> None:
         deliver_to_queue(dead_letter_queue_arn, body, True, body, topic_arn=topic_arn, **details)
 
     sns._deliver_to_sqs = deliver
+    sqs.queue_policy_allows = _allows
 
 
 def _refusal(queue_arn: str, topic_arn: str) -> _Refusal | None:
     """Return why SQS would refuse the topic's message, or None if it takes it."""
-    queue = sqs._queue_by_arn(queue_arn)
-    if queue is None:
+    if sqs._queue_by_arn(queue_arn) is None:
         return _QUEUE_IS_GONE
-    policy = queue["attributes"].get("Policy")
-    if lets_service(policy, "sns.amazonaws.com", "sqs:SendMessage", queue_arn, topic_arn):
+    if _allows(queue_arn, "sns.amazonaws.com", topic_arn):
         return None
     return _Refusal("AccessDenied", f"Access to the resource {queue_arn} is denied.")
+
+
+def _allows(queue_arn: str, service: str, source_arn: str, _source_account: str = "") -> bool:
+    """Decide for MiniStack, too, which asks for deliveries from S3 and SNS."""
+    queue = sqs._queue_by_arn(queue_arn) or {"attributes": {}}
+    policy = queue["attributes"].get("Policy")
+    return lets_service(policy, service, "sqs:SendMessage", queue_arn, source_arn)
 
 
 def _dead_letter_queue_arn(topic_arn: str, endpoint: str) -> str | None:

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.emulator.ses_feedback import wait_until
 from tests.emulator.stacks import Stack
 
 ACCOUNT = "000000000000"
@@ -271,3 +272,61 @@ def test_nested_stack_is_found_whichever_form_its_url_has(clients, stack, host):
 
     topic_arn = f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}"
     assert clients("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["TopicArn"] == topic_arn
+
+
+# --- types of properties -------------------------------------------------------------------------
+
+MAPPING = """
+Parameters:
+  MaximumConcurrency: {Type: Number, Default: 2}
+  IsEnabled: {Type: String, Default: "false"}
+Resources:
+  Queue: {Type: AWS::SQS::Queue}
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: NAME, RetentionInDays: !Ref RetentionDays}}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      Role: arn:aws:iam::000000000000:role/any
+      Timeout: !Ref MaximumConcurrency
+      Code: {ZipFile: "def handler(event, context): return {}"}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref Function
+      EventSourceArn: !GetAtt Queue.Arn
+      BatchSize: 10
+      Enabled: !Ref IsEnabled
+      ScalingConfig: {MaximumConcurrency: !Ref MaximumConcurrency}
+Outputs:
+  MappingId: {Value: !Ref Mapping}
+  QueueUrl: {Value: !Ref Queue}
+""".replace("!Ref RetentionDays", "'7'")
+
+
+def test_parameters_have_the_type_of_the_property_that_they_are_for(clients, stack):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"""
+    template = MAPPING.replace("NAME", stack.name)
+    mapping_id = stack.create(template)["MappingId"]
+    [group] = clients("logs").describe_log_groups(logGroupNamePrefix=stack.name)["logGroups"]
+    assert group["retentionInDays"] == 7
+
+    stack.update(template, MaximumConcurrency="3")
+
+    mapping = clients("lambda").get_event_source_mapping(UUID=mapping_id)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
+    assert mapping["State"] == "Disabled"
+
+
+def test_mapping_with_a_concurrency_from_a_parameter_is_polled(clients, stack):
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
+    queue_url = stack.create(MAPPING.replace("NAME", stack.name), IsEnabled="true")["QueueUrl"]
+    clients("sqs").send_message(QueueUrl=queue_url, MessageBody="order")
+
+    def is_empty() -> bool:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = clients("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        return all(attributes["Attributes"][name] == "0" for name in names)
+
+    wait_until(is_empty)

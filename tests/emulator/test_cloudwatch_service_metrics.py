@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulator.clock import evaluate_alarms
+from tests.emulator.ses_feedback import wait_until
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/any"
 FUNCTION = """
@@ -58,13 +59,6 @@ def queue(clients):
     return clients("sqs").create_queue(QueueName=name)["QueueUrl"], name
 
 
-def wait_for(condition, timeout_seconds: float = 20) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "The state that the test waits for did not come"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def mapped_function(clients, queue):
     """The name of a function that a queue invokes."""
@@ -92,18 +86,18 @@ def test_runs_for_an_event_source_mapping_become_metrics(clients, read, queue, m
         return read("AWS/Lambda", metric, statistic, FunctionName=name)
 
     clients("sqs").send_message(QueueUrl=queue_url, MessageBody="succeed")
-    wait_for(lambda: lambda_metric("Invocations") == 1)
+    wait_until(lambda: lambda_metric("Invocations") == 1)
     assert lambda_metric("Errors") == 0
 
     clients("sqs").send_message(QueueUrl=queue_url, MessageBody="fail")
-    wait_for(lambda: lambda_metric("Errors") == 1)
+    wait_until(lambda: lambda_metric("Errors") == 1)
 
     assert lambda_metric("Invocations") == 2
     assert lambda_metric("Throttles") == 0
     assert lambda_metric("ConcurrentExecutions", "Maximum") == 1
     assert 0 < lambda_metric("Duration", "Maximum") < 30_000
     # What the function logged has become a metric, too.
-    wait_for(lambda: read(name, "Handled", "Sum", service="shop") == 2)
+    wait_until(lambda: read(name, "Handled", "Sum", service="shop") == 2)
 
 
 def test_direct_run_is_counted_once_and_a_throttled_one_is_no_invocation(clients, read, mapped_function):

@@ -8,12 +8,13 @@ Examples: https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
 import json
 import uuid
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from ci.emulator.server import start
 from tests.emulator.conftest import clients_of
-from tests.emulator.ses_feedback import Feedback, email
+from tests.emulator.ses_feedback import Feedback, email, wait_until
 
 ACCOUNT = "000000000000"
 IDENTITY = f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/shop.example"
@@ -40,8 +41,6 @@ def configuration_set(root):
 @pytest.fixture
 def ses_of(guarded, root):
     """Makes an SES client of a new role with one policy statement."""
-    import boto3
-
     def make(**statement):
         name = f"role-{uuid.uuid4().hex[:8]}"
         trust = {
@@ -176,8 +175,8 @@ def test_topic_policy_must_let_ses_publish(guarded, root, ses_of):
         )
         ses_of().send_email(**email(ConfigurationSetName=name))
     assert len(open_topic.events(2)) == 2
+    wait_until(lambda: guarded.control.ses()["events_waiting"] == 0)
     queue = root("sqs").get_queue_attributes(
         QueueUrl=closed_topic.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )
-    assert guarded.control.ses()["events_waiting"] == 0
     assert queue["Attributes"]["ApproximateNumberOfMessages"] == "0"

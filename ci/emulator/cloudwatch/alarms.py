@@ -67,11 +67,11 @@ def evaluate_all(at: float | None = None) -> list[Transition]:
     with _evaluating:
         moment = max(time.time(), _latest_evaluation_at) if at is None else at
         _latest_evaluation_at = moment
+        # In the last second of the minute that has just ended.
+        sampling.sample(int(moment) // 60 * 60 - 1)
         transitions = []
         for account, region in sorted({key[:2] for key, _ in cloudwatch._alarms.all_items()}):
             with request_scope(account, region):
-                # In the last second of the minute that has just ended.
-                sampling.sample(int(moment) // 60 * 60 - 1)
                 transitions += [t for alarm in cloudwatch._alarms.values() if (t := _evaluate(alarm, moment))]
         return transitions
 

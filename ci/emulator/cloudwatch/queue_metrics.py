@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import request_scope  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
 from ci.emulator.cloudwatch import sampling, store
@@ -57,24 +58,24 @@ def _count_deletions_of(action: str, deleted: Callable[[dict[str, Any]], int]) -
 
 
 def _sample(timestamp: float) -> None:
-    for queue in sqs._queues.values():
-        _count_sent(queue)
-        sqs._refresh_counts(queue)
-        gauges = {
-            "ApproximateNumberOfMessagesVisible": queue["attributes"]["ApproximateNumberOfMessages"],
-            "ApproximateNumberOfMessagesNotVisible": queue["attributes"][
-                "ApproximateNumberOfMessagesNotVisible"
-            ],
-            "ApproximateNumberOfMessagesDelayed": queue["attributes"]["ApproximateNumberOfMessagesDelayed"],
-        }
-        for name, count in gauges.items():
-            store.replace(_metric(queue, name), timestamp, float(count), "Count")
-        store.replace(
-            _metric(queue, "ApproximateAgeOfOldestMessage"),
-            timestamp,
-            _age_of_oldest(queue, timestamp),
-            "Seconds",
-        )
+    for (account, region, _), queue in sqs._queues.all_items():
+        with request_scope(account, region):
+            _sample_queue(queue, timestamp)
+
+
+def _sample_queue(queue: Queue, timestamp: float) -> None:
+    _count_sent(queue)
+    sqs._refresh_counts(queue)
+    attributes = queue["attributes"]
+    counts = {
+        "ApproximateNumberOfMessagesVisible": attributes["ApproximateNumberOfMessages"],
+        "ApproximateNumberOfMessagesNotVisible": attributes["ApproximateNumberOfMessagesNotVisible"],
+        "ApproximateNumberOfMessagesDelayed": attributes["ApproximateNumberOfMessagesDelayed"],
+    }
+    for name, count in counts.items():
+        store.replace(_metric(queue, name), timestamp, float(count), "Count")
+    age_seconds = _age_of_oldest(queue, timestamp)
+    store.replace(_metric(queue, "ApproximateAgeOfOldestMessage"), timestamp, age_seconds, "Seconds")
 
 
 def _age_of_oldest(queue: Queue, at: float) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 Sampler = Callable[[float], None]
-"""Publishes gauges with the given timestamp (epoch seconds), in the request's account and region."""
+"""Publishes gauges of all accounts and regions with the given timestamp (epoch seconds)."""
 
 _samplers: list[Sampler] = []
 

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id, get_region, request_scope  # type: ignore[import-untyped]
 
 from ci.emulator.cloudwatch import sampling, store
 from ci.emulator.cloudwatch.metrics import Metric
@@ -74,7 +74,7 @@ def reset() -> None:
 def _sample(timestamp: float) -> None:
     """Publish the rates over all that was sent; SES takes a volume that it calls representative."""
     for (account, region, configuration_set), reputation in list(_reputations.items()):
-        if (account, region) != (get_account_id(), get_region()) or not reputation.sends:
+        if not reputation.sends:
             continue
         dimensions = (
             frozenset({("ses:configuration-set", configuration_set)}) if configuration_set else frozenset()
@@ -83,5 +83,6 @@ def _sample(timestamp: float) -> None:
             "Reputation.BounceRate": reputation.bounces / reputation.sends,
             "Reputation.ComplaintRate": reputation.complaints / reputation.sends,
         }
-        for name, rate in rates.items():
-            store.replace(Metric(_NAMESPACE, name, dimensions), timestamp, rate)
+        with request_scope(account, region):
+            for name, rate in rates.items():
+                store.replace(Metric(_NAMESPACE, name, dimensions), timestamp, rate)

@@ -1,0 +1,96 @@
+"""Functions that die, hang or fail in the middle of a batch: real processes, really killed."""
+
+from __future__ import annotations
+
+import json
+
+import psutil
+
+from tests.support.system import System, order, order_id, wait_for
+
+
+def send_together(system: System, count: int = 5) -> list[str]:
+    """Put orders into the queue so that they are received as one batch."""
+    ids = [order_id() for _ in range(count)]
+    system.enqueue(*(json.dumps(order(id_)) for id_ in ids))
+    return ids
+
+
+def keep_feedback_alive(system: System) -> str:
+    """Send one more order: its `Send` event shows that the feedback path is alive."""
+    id_ = order_id()
+    system.publish(order(id_))
+    return id_
+
+
+def assert_each_sent_once(system: System, ids: list[str]) -> None:
+    for id_ in ids:
+        wait_for(f"order {id_}", lambda id_=id_: keep_feedback_alive(system) and system.status(id_) == "DELIVERED")
+    system.wait_until_drained()
+    assert [len(system.accepted(id_)) for id_ in ids] == [1] * len(ids)
+
+
+def hits(system: System) -> int:
+    return sum(fault["hits"] for fault in system.control.faults())
+
+
+def workers(system: System, function: str) -> list[psutil.Process]:
+    """Processes that run the function."""
+    name = f"ministack-lambda-email-notifications-local-{function}-"
+    children = psutil.Process(system.emulator.pid).children(recursive=True)
+    return [child for child in children if any(name in word for word in child.cmdline())]
+
+
+def suspend(process: psutil.Process) -> bool:
+    try:
+        process.suspend()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def test_batch_is_sent_once_each_when_the_function_is_killed_after_a_send(system: System) -> None:
+    system.control.set_faults(
+        [{"name": "kill", "operation": "ses:SendEmail", "calls": [2], "effect": "kill", "phase": "after"}]
+    )
+    ids = send_together(system)
+    wait_for("the kill", lambda: hits(system))
+    assert_each_sent_once(system, ids)
+
+
+def test_batch_is_sent_once_each_when_the_function_is_killed_before_a_send(system: System) -> None:
+    system.control.set_faults(
+        [{"name": "kill", "operation": "ses:SendEmail", "calls": [2], "effect": "kill", "phase": "before"}]
+    )
+    ids = send_together(system)
+    wait_for("the kill", lambda: hits(system))
+    assert_each_sent_once(system, ids)
+
+
+def test_batch_is_sent_once_each_when_the_function_times_out(system: System) -> None:
+    """The process is stopped in the middle of its calls to SES, so that Lambda ends it when its time is up."""
+    system.control.set_faults(
+        [{"name": "slow", "operation": "ses:SendEmail", "effect": "delay", "seconds": 1.0, "limit": 5}]
+    )
+    ids = send_together(system)
+    wait_for("the sends to begin", lambda: hits(system))
+    stopped = [process for process in workers(system, "send-email") if suspend(process)]
+    assert stopped
+    wait_for("Lambda to end them", lambda: not any(process.is_running() for process in stopped))
+    system.control.clear_faults()
+    assert_each_sent_once(system, ids)
+
+
+def test_neighbours_are_sent_once_when_one_record_of_the_batch_fails(system: System) -> None:
+    ids = [order_id() for _ in range(5)]
+    bodies = [json.dumps(order(id_, to=f"success+{id_}@simulator.amazonses.com")) for id_ in ids]
+    system.control.set_faults(
+        [{"name": "refuse one", "operation": "ses:SendEmail", "match": ids[2], "limit": 2,
+          "effect": "throttle", "phase": "before"}]
+    )
+    system.enqueue(*bodies)
+    for id_ in (ids[0], ids[1], ids[3], ids[4]):
+        system.wait_for_status(id_, "DELIVERED")
+    assert_each_sent_once(system, ids)
+    [record] = system.records(ids[2])
+    assert record["attempt"] == 3

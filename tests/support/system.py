@@ -1,0 +1,171 @@
+"""The whole system on an emulator of its own, deployed through CloudFormation from the project's templates."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ci import build
+from ci.emulator import server
+from ci.emulator.control import ControlClient
+from ci.emulator.server import Emulator
+from notifications.email_types import EmailTypes
+from ops import aws, deployment
+from ops.aws import Aws
+from ops.ledger import find_order
+
+PROJECT = Path(__file__).resolve().parents[2]
+STACK_NAME = "email-notifications-local"
+BUCKET = "artifacts"
+PATIENCE_SECONDS = 120.0
+"""How long a test waits for a state before it gives up: far longer than any takes, machines may be busy."""
+
+FAST = {
+    "FunctionTimeoutSeconds": "10",
+    "VisibilityTimeoutSeconds": "12",
+    "SettleWindowSeconds": "2",
+}
+"""Parameters with which crashes and unknown outcomes resolve in seconds."""
+
+T = TypeVar("T")
+
+
+def order_id() -> str:
+    """A new order id."""
+    return f"T-{uuid.uuid4().hex[:12]}"
+
+
+def order(id_: str | None = None, to: str = "success@simulator.amazonses.com", **changes: Any) -> dict[str, Any]:
+    """A valid order event, of now."""
+    sample = EmailTypes().get("order_confirmation").sample
+    return sample | {
+        "order_id": id_ or order_id(),
+        "customer": sample["customer"] | {"email": to},
+        "ordered_at": datetime.now(UTC).isoformat(),
+    } | changes
+
+
+def wait_for(what: str, look: Callable[[], T]) -> T:
+    """Wait until `look` finds something, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
+        time.sleep(0.1)
+    return found
+
+
+@dataclass(frozen=True)
+class System:
+    """A deployed system and what tests do with it."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+
+    @cached_property
+    def aws(self) -> Aws:
+        return aws.local(self.emulator.endpoint_url)
+
+    @property
+    def control(self) -> ControlClient:
+        return self.emulator.control
+
+    def publish(self, event: dict[str, Any] | str, times: int = 1) -> None:
+        """Publish an order event as the order system does."""
+        body = event if isinstance(event, str) else json.dumps(event)
+        for _ in range(times):
+            self.aws.sns.publish(TopicArn=self.outputs["OrderEventsTopicArn"], Message=body)
+
+    def enqueue(self, *bodies: str) -> None:
+        """Put messages straight into the send queue, so that they can be received as one batch."""
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        self.aws.sqs.send_message_batch(QueueUrl=self.outputs["SendQueueUrl"], Entries=entries)  # type: ignore[arg-type]
+
+    def records(self, id_: str) -> list[dict[str, Any]]:
+        """Ledger records of an order."""
+        return find_order(self.aws.dynamodb, self.outputs["LedgerTableName"], id_)
+
+    def status(self, id_: str) -> str | None:
+        """Status of an order's only notification, if it has one."""
+        records = self.records(id_)
+        assert len(records) <= 1
+        return records[0]["status"] if records else None
+
+    def wait_for_status(self, id_: str, *statuses: str) -> dict[str, Any]:
+        """Wait until the order's notification has one of the statuses; returns its record."""
+        wait_for(f"order {id_} to be {' or '.join(statuses)}", lambda: self.status(id_) in statuses)
+        [record] = self.records(id_)
+        return record
+
+    def accepted(self, id_: str) -> list[dict[str, Any]]:
+        """Messages about this order that SES accepted, by the emulator's accept log."""
+        return [message for message in self.control.accepted() if id_ in message["subject"]]
+
+    def dead_letters(self, queue: str = "SendDeadLetterQueueUrl") -> dict[str, dict[str, str]]:
+        """Messages in a dead-letter queue: attributes by body. They stay there."""
+        letters: dict[str, dict[str, str]] = {}
+        while received := self.aws.sqs.receive_message(
+            QueueUrl=self.outputs[queue],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=1,
+            MessageAttributeNames=["All"],
+        ).get("Messages"):
+            for message in received:
+                attributes = message.get("MessageAttributes", {})
+                letters[message["Body"]] = {name: a["StringValue"] for name, a in attributes.items()}
+        return letters
+
+    def waiting(self, queue: str = "SendQueueUrl") -> int:
+        """Messages in a queue, visible or not."""
+        attributes = self.aws.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]) + int(
+            attributes["ApproximateNumberOfMessagesNotVisible"]
+        )
+
+    def wait_until_drained(self, queue: str = "SendQueueUrl") -> None:
+        """Wait until a queue is empty."""
+        wait_for(f"{queue} to be empty", lambda: self.waiting(queue) == 0)
+
+    def settle_faults(self) -> None:
+        """Leave the system as it was found."""
+        self.control.clear_faults()
+        self.control.set_ses(events_held=False)
+        self.wait_until_drained()
+
+
+def artifacts(emulator: Emulator) -> str:
+    """Build, upload; returns the artifact's prefix."""
+    clients = aws.local(emulator.endpoint_url)
+    artifact = build.build("local")
+    clients.s3.create_bucket(Bucket=BUCKET)
+    build.publish(artifact, clients.s3, BUCKET)
+    return artifact.prefix
+
+
+@contextmanager
+def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[System]:
+    """Deploy root on a new emulator, with parameters/local.yaml and what `parameters` changes of it."""
+    with server.start(None, log) as emulator:
+        prefix = artifacts(emulator)
+        clients = aws.local(emulator.endpoint_url)
+        settings = deployment.load_settings(PROJECT / "parameters" / "local.yaml")
+        settings.parameters.update(parameters or {})
+        settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=prefix)
+        done = deployment.deploy(
+            clients.cloudformation,
+            STACK_NAME,
+            f"https://s3.{clients.region}.amazonaws.com/{BUCKET}/{prefix}stacks/root.yaml",
+            settings,
+            on_event=lambda _: None,
+            poll_seconds=0.2,
+        )
+        emulator.control.set_ses(max_send_rate=200)
+        yield System(emulator, done.outputs)
