@@ -32,9 +32,8 @@ STOP_EARLY_MS = 500
 METRICS = {
     Outcome.ACCEPTED: telemetry.EMAILS_ACCEPTED,
     Outcome.REFUSED: telemetry.ORDERS_REFUSED,
-    Outcome.FAILED: telemetry.EMAILS_FAILED,
-    Outcome.DEFERRED: telemetry.SENDS_DEFERRED,
-    Outcome.CONFIGURATION: telemetry.SENDS_DEFERRED,
+    Outcome.FAILED: telemetry.SEND_FAILURES,
+    Outcome.CONFIGURATION: telemetry.SEND_FAILURES,
     Outcome.UNKNOWN: telemetry.UNKNOWN_OUTCOMES,
 }
 
@@ -89,7 +88,7 @@ class Application:
         if handled.result is None:
             error = telemetry.describe(handled.error)
             telemetry.logger.error("email", queue_message_id=handled.record.id, outcome="error", detail=error)
-            telemetry.count(telemetry.SENDS_DEFERRED)
+            telemetry.count(telemetry.SEND_FAILURES)
             self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
             return True
         result = handled.result

@@ -9,15 +9,13 @@ from urllib.error import URLError
 
 import typer
 from botocore.exceptions import ClientError, HTTPClientError
-from rich.console import Console
-from rich.table import Table
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
 from ops import demo as demonstration
 from ops import ledger, ledger_view, local, publishing
 from ops.errors import EmulatorError, InputError, OpsError
-from ops.output import Progress, plain, print_error, print_json
+from ops.output import Progress, answers, plain, print_error, print_json, print_record, table
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the answer is no (nothing found, not running, not as expected); "
@@ -37,10 +35,13 @@ class Commands(TyperGroup):
             failure = error
         except (HTTPClientError, URLError, TimeoutError) as error:
             failure = EmulatorError(
-                f"The local emulator does not answer ({error}).", "Run `notify local down`, then `notify local up`."
+                f"The local emulator does not answer ({error}).",
+                "Run `notify local down`, then `notify local up`.",
             )
         except (ClientError, ControlError) as error:
-            failure = OpsError(f"A request was refused: {error}.", "See what is there with `notify local status`.")
+            failure = OpsError(
+                f"A request was refused: {error}.", "See what is there with `notify local status`."
+            )
         print_error(failure)
         raise typer.Exit(failure.exit_code)
 
@@ -101,7 +102,7 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json(state)
     elif environment is None:
-        Console().print("The emulator is not running. Start it with `notify local up`.")
+        answers().print("The emulator is not running. Start it with `notify local up`.")
     else:
         _print_status(state)
     if environment is None:
@@ -116,12 +117,11 @@ def inbox(as_json: Json = False) -> None:
     if as_json:
         print_json([{key: mail[key] for key in keys} for mail in mails])
         return
-    table = Table("#", "To", "Subject", "Message id", box=None, pad_edge=False)
-    for number, mail in enumerate(mails, start=1):
-        table.add_row(
-            str(number), plain(", ".join(mail["to"])), plain(mail["subject"]), plain(mail["message_id"])
-        )
-    Console().print(table if mails else "No mail yet.")
+    rows = [
+        (number, ", ".join(mail["to"]), mail["subject"], mail["message_id"])
+        for number, mail in enumerate(mails, start=1)
+    ]
+    answers().print(table("#", "To", "Subject", "Message id", rows=rows) if mails else "No mail yet.")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -145,7 +145,9 @@ def publish(
         print_json([{"message_id": done.message_id, "order_id": done.order_id} for done in published])
         return
     for done in published:
-        Console().print(plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True)
+        answers().print(
+            plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True
+        )
 
 
 @app.command(epilog=EXIT_CODES)
@@ -161,13 +163,12 @@ def find(
         print_json([ledger_view.as_json(record) for record in records])
     elif records:
         for record in records:
-            print_record(Console(), record)
+            print_record(answers(), record)
     else:
-        Console(stderr=True).print(
-            plain(
-                f"No record of order {order_id}. It is not handled yet, was refused (then it is in the send "
-                "dead-letter queue, with the reason), or its record has expired."
-            )
+        Progress().done(
+            f"There is no record of order {order_id}: it is not handled yet, was refused (then it is in the "
+            "send dead-letter queue, with the reason), or its record has expired.",
+            "!",
         )
     if not records:
         raise typer.Exit(NO)
@@ -178,37 +179,23 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the system running.")] = False,
 ) -> None:
     """Run the whole system here, send orders of all kinds through it, show what became of each."""
-    if not demonstration.run(Progress(), Console(), keep=keep):
+    if not demonstration.run(Progress(), answers(), keep=keep):
         raise typer.Exit(NO)
 
 
-def print_record(console: Console, record: dict[str, Any]) -> None:
-    """Show one notification: what it is, how it stands, what happened."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    facts = {
-        "order": record.get("order_id"),
-        "email": record.get("type"),
-        "to": record.get("recipient"),
-        "status": f"{record['status']}. {ledger_view.meaning(record)}",
-        "attempts": record.get("attempt"),
-        "message": record.get("message_id"),
-    }
-    for name, value in facts.items():
-        if value is not None:
-            table.add_row(name, plain(value))
-    for moment in ledger_view.timeline(record):
-        table.add_row(plain(moment.at), plain(moment.text))
-    console.print(table)
-
-
 def _print_status(state: dict[str, Any]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_row("endpoint", state["endpoint"])
-    table.add_row("stack", f"{state['stack']['name']}: {state['stack']['status'] or 'not deployed'}")
-    table.add_row("mails accepted", str(state["mails_accepted"]))
-    for name, depth in state["queues"].items():
-        table.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight, {depth['delayed']} delayed")
-    Console().print(table)
+    queues = [
+        (name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight, {depth['delayed']} delayed")
+        for name, depth in state["queues"].items()
+    ]
+    stack = state["stack"]
+    rows = [
+        ("endpoint", state["endpoint"]),
+        (stack["name"], stack["status"] or "not deployed"),
+        ("mails accepted", state["mails_accepted"]),
+        *queues,
+    ]
+    answers().print(table(rows=rows))
 
 
 def _read(file: str) -> bytes:
@@ -217,7 +204,9 @@ def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.", "Name a file, or - for stdin.") from error
+        raise InputError(
+            f"{file} cannot be read: {error.strerror}.", "Name a file, or - for stdin."
+        ) from error
 
 
 def main() -> None:

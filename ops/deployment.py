@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 NESTED_STACK = "AWS::CloudFormation::Stack"
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-NEVER_CREATED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
-"""Statuses from which CloudFormation only lets a stack be deleted:
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stack.html"""
+UPDATABLE = (*SUCCEEDED, "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
+"""From any other status that is not in progress CloudFormation updates nothing:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html"""
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -51,6 +51,11 @@ class ResourceEvent:
     status: str
     reason: str
     at: datetime
+
+    @property
+    def depth(self) -> int:
+        """How deep it is nested: 0 in root."""
+        return len(self.stack.split("/")) if self.stack else 0
 
     @property
     def is_complete(self) -> bool:
@@ -139,10 +144,10 @@ def deploy(
     stack = find_stack(client, stack_name)
     if stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS"):
         stack = _wait(client, stack_name, poll_seconds, lambda: None)
-    if stack is not None and stack["StackStatus"] in NEVER_CREATED:
+    if stack is not None and stack["StackStatus"] not in UPDATABLE:
         raise DeploymentError(
-            f"Stack {stack_name} is {stack['StackStatus']}: it was never completely created.",
-            "Delete it, then deploy again.",
+            f"Stack {stack_name} is {stack['StackStatus']}: CloudFormation does not update it.",
+            "Repair or delete it, then deploy again.",
         )
     feed = _EventFeed(client, stack_name)
     if stack is not None:
@@ -224,15 +229,18 @@ class _EventFeed:
         self._seen: set[str] = set()
 
     def new(self) -> list[ResourceEvent]:
-        """Events that came since the last call, oldest first."""
+        """Events that came since the last call, oldest first; of the same moment, nested ones first.
+
+        Parents are read before what is nested in them: no parent is complete before its parts then.
+        """
         events: list[ResourceEvent] = []
-        read: set[str] = set()
-        while unread := self._paths.keys() - read:
+        read: list[str] = []
+        while unread := [stack for stack in self._paths if stack not in read]:
             for stack in unread:
                 events += self._read(stack)
-            read |= unread
+            read += unread
             self._look_for_unknown()
-        return sorted(events, key=lambda event: event.at)
+        return sorted(events, key=lambda event: (event.at, -event.depth))
 
     def _read(self, stack: str) -> Iterator[ResourceEvent]:
         path = self._paths[stack]
@@ -264,7 +272,7 @@ class _EventFeed:
             self._unknown[prefix] = nested_path
 
     def _look_for_unknown(self) -> None:
-        """Find nested stacks by name, `<parent>-<logical id>-<random>`: the emulator tells ids only at the end."""
+        """Find nested stacks by name, <parent>-<logical id>-<random>: the emulator tells ids late."""
         if not self._unknown:
             return
         pages = self._client.get_paginator("describe_stacks").paginate()

@@ -27,7 +27,7 @@ FIELDS = (
 
 MEANINGS = {
     "READY": "Not sent yet: it waits in the queue for the next attempt.",
-    "SENDING": "An attempt is under way, or its outcome is not known yet. It is not repeated before that is clear.",
+    "SENDING": "An attempt is under way, or its outcome is not known yet: it is not repeated until it is.",
     "FAILED": "Not sent: it was refused for good.",
     "SENT": "Accepted by SES. What became of it is not known yet.",
     "DELAYED": "Not delivered yet: the recipient's mail server puts it off, SES keeps trying.",

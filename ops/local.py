@@ -29,6 +29,9 @@ PARAMETERS = PROJECT / "parameters" / "local.yaml"
 DEFAULT_PORT = 4566
 POLL_SECONDS = 0.3
 
+_started: dict[int, Emulator] = {}
+"""Emulators that this process has started, by process id: only it can tell that they have ended."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -139,7 +142,7 @@ def find() -> LocalEnvironment | None:
     if state is None or not _is_emulator(state.pid):
         _state_path().unlink(missing_ok=True)
         return None
-    return LocalEnvironment(Emulator(state.port, state.pid, _log_path()))
+    return LocalEnvironment(_started.get(state.pid) or Emulator(state.port, state.pid, _log_path()))
 
 
 def get() -> LocalEnvironment:
@@ -183,8 +186,8 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
     environment = find()
     if was_started and environment is None:
         progress.done("the emulator started earlier has ended: starting a new one", "!")
-    if environment and _never_created(environment):
-        progress.done("the last deployment failed at its first attempt: starting over", "!")
+    if environment and _is_beyond_update(environment):
+        progress.done("the last deployment left the stack beyond an update: starting over", "!")
         environment.down()
         environment = None
     if environment is None:
@@ -213,6 +216,7 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
             emulator = server.start(None, _log_path())
         except server.StartError as error:
             raise EmulatorError(str(error), f"The whole log is in {_log_path()}.") from error
+    _started[emulator.pid] = emulator
     _note(emulator)
     progress.done(f"emulator started at {emulator.endpoint_url} (process {emulator.pid}, log {_log_path()})")
     return LocalEnvironment(emulator)
@@ -262,9 +266,11 @@ def _deploy(clients: Aws, progress: Progress) -> str:
     return artifact.prefix
 
 
-def _never_created(environment: LocalEnvironment) -> bool:
+def _is_beyond_update(environment: LocalEnvironment) -> bool:
     stack = deployment.find_stack(environment.aws.cloudformation, STACK_NAME)
-    return stack is not None and stack["StackStatus"] in deployment.NEVER_CREATED
+    if stack is None or stack["StackStatus"].endswith("_IN_PROGRESS"):
+        return False
+    return stack["StackStatus"] not in deployment.UPDATABLE
 
 
 def _note(emulator: Emulator, prefix: str | None = None) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
+from ops import ledger_view
 from ops.deployment import ResourceEvent
 from ops.errors import OpsError
 
@@ -20,9 +22,23 @@ STYLES = {"✓": "green", "✗": "red", "!": "yellow"}
 
 def plain(value: object) -> Text:
     """Text exactly as it is, safe for a terminal: no markup, and nothing that would control the terminal."""
-    return Text(
-        "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(value))
-    )
+    text = str(value)
+    return Text("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def table(*headings: str, rows: Sequence[Sequence[object]]) -> Table:
+    """A plain table that folds long values instead of cutting them, since they are there to be copied."""
+    made = Table(box=None, show_header=bool(headings), pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings or [""] * max(map(len, rows), default=0):
+        made.add_column(heading, overflow="fold")
+    for row in rows:
+        made.add_row(*map(plain, row))
+    return made
+
+
+def answers() -> Console:
+    """Where answers for people go. What reads a pipe does not care for the 80 columns that it would get."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 def print_json(document: Any) -> None:
@@ -37,6 +53,21 @@ def print_error(error: OpsError) -> None:
     console.print(Text("→ ") + plain(error.next_step), soft_wrap=True)
 
 
+def print_record(console: Console, record: dict[str, Any]) -> None:
+    """Show one notification: what it is, how it stands, what happened."""
+    facts = {
+        "order": record.get("order_id"),
+        "email": record.get("type"),
+        "to": record.get("recipient"),
+        "status": f"{record['status']}. {ledger_view.meaning(record)}",
+        "attempts": record.get("attempt"),
+        "message id": record.get("message_id"),
+    }
+    moments = [(moment.at, moment.text) for moment in ledger_view.timeline(record)]
+    rows = [(name, value) for name, value in facts.items() if value is not None]
+    console.print(table(rows=[*rows, *moments]))
+
+
 class Progress:
     """Calm progress on stderr: a line for each thing that is done, and one that says what is under way."""
 
@@ -44,6 +75,7 @@ class Progress:
         self._console = console or Console(stderr=True)
         self._status: Status | None = None
         self._resources: dict[str, int] = {}
+        self._failed: set[str] = set()
 
     @contextmanager
     def doing(self, text: str) -> Iterator[None]:
@@ -68,9 +100,11 @@ class Progress:
                 self._resources[event.stack] = self._resources.get(event.stack, 0) + 1
             self.now(f"{event.stack}: {event.logical_id}")
         elif event.is_failure:
-            self.done(f"  {event.logical_id}: {event.status}", "✗")
-        elif event.is_complete:
+            if event.logical_id not in self._failed:
+                self.done(f"  {event.logical_id:<20}{event.status}", "✗")
+            self._failed.add(event.logical_id)
+        elif event.is_complete and not self._failed:
             count = self._resources.pop(event.logical_id, None)
-            self.done(f"  {event.logical_id:<20}" + (f"{count:>4} resources" if count else ""))
+            self.done(f"  {event.logical_id:<20}" + (f"{count:>3} resources" if count else ""))
         else:
             self.now(f"{event.logical_id}: {event.status}")

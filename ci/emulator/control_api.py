@@ -66,7 +66,10 @@ def _dispatch(method: str, path: str, body: bytes) -> Any:
                 parsed = json.loads(body) if body else None
             except ValueError as error:
                 raise BadControlRequestError(f"The body isn't JSON: {error}") from error
-            return handler(parsed, **match.groupdict())
+            try:
+                return handler(parsed, **match.groupdict())
+            except KeyError as error:
+                raise BadControlRequestError(f"The body of {method} {PREFIX}{path} lacks {error}.") from error
     raise BadControlRequestError(
         f"There is no {method} {PREFIX}{path}. ci/emulator/README.md lists what there is."
     )

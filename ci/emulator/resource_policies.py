@@ -6,6 +6,9 @@ MiniStack asks only with ``AUTH=true``; a template that forgets a permission wou
 from ministack.core.arn import ArnParseError, parse_arn  # type: ignore[import-untyped]
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy  # type: ignore[import-untyped]
 from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
+from ministack.services import kms  # type: ignore[import-untyped]
+
+_KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def lets_service(policy: str | None, service: str, action: str, resource_arn: str, source_arn: str) -> bool:
@@ -42,3 +45,17 @@ def lets_service(policy: str | None, service: str, action: str, resource_arn: st
         },
     )
     return bool(policy and evaluate_resource_policy(policy, context, service=service).decision == "Allow")
+
+
+def lets_service_use_key(key_id: str | None, service: str, source_arn: str) -> bool:
+    """Decide whether a service may put messages into what this KMS key encrypts; without a key it may.
+
+    A key that AWS manages, such as ``alias/aws/sqs``, lets no other service use it; nobody can change that.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    if not key_id:
+        return True
+    key = kms._resolve_key(key_id) or {}
+    arn = key.get("Arn", "")
+    return all(lets_service(key.get("Policy"), service, action, arn, source_arn) for action in _KEY_ACTIONS)

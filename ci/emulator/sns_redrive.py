@@ -1,9 +1,9 @@
 """Gap: what SNS does with a notification that a queue refuses.
 
 MiniStack drops it, ignores a subscription's RedrivePolicy, and delivers whatever the queue's policy says
-unless ``AUTH=true``. Here, always: a queue that is gone, or whose policy does not let the topic send, is a
-client-side error. SNS does not retry it, but moves the message to the subscription's dead-letter queue, whose
-policy must let the topic send, too; without one the message is lost.
+unless ``AUTH=true``. Here, always: a queue that is gone, or whose policy (or key's policy) does not let the
+topic send, is a client-side error. SNS does not retry it, but moves the message to the subscription's
+dead-letter queue, which must let the topic send, too; without one the message is lost.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
 """
@@ -17,9 +17,11 @@ from typing import Any
 from ministack.core.responses import new_uuid  # type: ignore[import-untyped]
 from ministack.services import sns, sqs  # type: ignore[import-untyped]
 
-from ci.emulator.resource_policies import lets_service
+from ci.emulator.resource_policies import lets_service, lets_service_use_key
 
 logger = logging.getLogger(__name__)
+
+_SNS = "sns.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ def install() -> None:
 
 def _refusal(queue_arn: str, topic_arn: str) -> _Refusal | None:
     """Return why SQS would refuse the topic's message, or None if it takes it."""
-    if sqs._queue_by_arn(queue_arn) is None:
+    queue = sqs._queue_by_arn(queue_arn)
+    if queue is None:
         return _QUEUE_IS_GONE
-    if _allows(queue_arn, "sns.amazonaws.com", topic_arn):
-        return None
-    return _Refusal("AccessDenied", f"Access to the resource {queue_arn} is denied.")
+    if not _allows(queue_arn, _SNS, topic_arn):
+        return _Refusal("AccessDenied", f"Access to the resource {queue_arn} is denied.")
+    if not lets_service_use_key(queue["attributes"].get("KmsMasterKeyId"), _SNS, topic_arn):
+        return _Refusal("KMS.AccessDeniedException", f"{_SNS} may not use the key of {queue_arn}.")
+    return None
 
 
 def _allows(queue_arn: str, service: str, source_arn: str, _source_account: str = "") -> bool:

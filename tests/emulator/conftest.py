@@ -1,7 +1,9 @@
 """One emulator for all tests of this folder."""
 
 import functools
+import io
 import uuid
+import zipfile
 
 import boto3
 import pytest
@@ -49,6 +51,14 @@ def clients_of(emulator, access_key_id="test"):
         )
 
     return client
+
+
+def zipped(name, code):
+    """A function's zip with one file."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as built:
+        built.writestr(name, code)
+    return archive.getvalue()
 
 
 @pytest.fixture

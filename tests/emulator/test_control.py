@@ -1,13 +1,11 @@
 """Starting and stopping the emulator, and its control API."""
 
-import io
 import json
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-import zipfile
 from pathlib import Path
 
 import psutil
@@ -15,7 +13,7 @@ import pytest
 
 from ci.emulator.control import ControlClient, ControlError
 from ci.emulator.server import PortInUseError, StartError, start
-from tests.emulator.conftest import clients_of
+from tests.emulator.conftest import clients_of, zipped
 from tests.emulator.ses_feedback import email, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -42,8 +40,10 @@ def test_command_ends_with_the_same_words_when_the_port_is_taken(running_emulato
 
 
 def test_emulator_that_cannot_start_says_why(tmp_path):
-    with pytest.raises(StartError, match="invalid literal for int.*many"):
-        start(None, tmp_path / "emulator.log", {"MINISTACK_WORKER_THREADS": "many"})
+    """The end of its log is in the error."""
+    (tmp_path / "hypercorn.py").write_text("raise ImportError('hypercorn is broken')")
+    with pytest.raises(StartError, match="hypercorn is broken"):
+        start(None, tmp_path / "emulator.log", {"PYTHONPATH": str(tmp_path)})
 
 
 def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
@@ -56,7 +56,8 @@ def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
     emulator.control.set_faults([{"name": "hang", "operation": "sqs:*", "effect": "no_answer"}])
     with socket.create_connection(("127.0.0.1", emulator.port)) as waiting:
         waiting.sendall(
-            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n"
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+            b"X-Amz-Target: AmazonSQS.ListQueues\r\n"
             b"Authorization: AWS4-HMAC-SHA256 Credential=test/20261124/us-east-1/sqs/aws4_request\r\n\r\n{}"
         )
         wait_until(lambda: emulator.control.faults()[0]["hits"] == 1)
@@ -64,13 +65,6 @@ def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
     assert not psutil.pid_exists(emulator.pid)
     wait_until(lambda: not any(worker.is_running() for worker in workers))
     emulator.stop()
-
-
-def zipped(name, code):
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as built:
-        built.writestr(name, code)
-    return archive.getvalue()
 
 
 def function(code):
@@ -107,7 +101,9 @@ def test_functions_know_no_aws_but_the_emulator(monkeypatch, tmp_path):
         "def handler(event, context):\n"
         "    return {name: value for name, value in os.environ.items() if name.startswith('AWS_')}\n"
     )
-    with start(None, tmp_path / "emulator.log") as emulator:
+    emulator = start(None, tmp_path / "emulator.log")
+    monkeypatch.undo()
+    with emulator:
         functions = clients_of(emulator)("lambda")
         functions.create_function(**function(code))
         answer = json.load(functions.invoke(FunctionName="function")["Payload"])
@@ -117,7 +113,7 @@ def test_functions_know_no_aws_but_the_emulator(monkeypatch, tmp_path):
 
 
 def test_client_talks_to_loopback_only():
-    with pytest.raises(ValueError, match="only ever on 127.0.0.1"):
+    with pytest.raises(ValueError, match=r"only ever on 127\.0\.0\.1"):
         ControlClient("https://email.us-east-1.amazonaws.com")
 
 
@@ -137,14 +133,20 @@ def test_wrong_control_call_is_refused_with_the_reason(emulator, call, message):
 
 def test_unknown_control_path_is_refused(emulator):
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{emulator.endpoint_url}/_emulator/nonsense")
+        urllib.request.urlopen(f"{emulator.endpoint_url}/_emulator/nonsense")  # noqa: S310 - loopback
     assert "There is no GET /_emulator/nonsense" in json.load(caught.value)["error"]
 
 
 def test_fault_is_switched_off_and_on_by_name(emulator, ses):
-    fault = {"name": "no account/today", "operation": "ses:GetAccount", "effect": "error", "code": "X", "status": 400}
+    fault = {
+        "name": "no account today",
+        "operation": "ses:GetAccount",
+        "effect": "error",
+        "code": "X",
+        "status": 400,
+    }
     emulator.control.set_faults([fault])
-    emulator.control.switch_fault("no account/today", enabled=False)
+    emulator.control.switch_fault("no account today", enabled=False)
     assert ses.get_account()["SendingEnabled"]
     assert emulator.control.faults() == [{**fault, "enabled": False, "seen": 0, "hits": 0}]
 

@@ -23,7 +23,11 @@ def error_of(call, **arguments):
     with pytest.raises(ClientError) as caught:
         call(**arguments)
     response = caught.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
+    return (
+        response["Error"]["Code"],
+        response["ResponseMetadata"]["HTTPStatusCode"],
+        response["Error"]["Message"],
+    )
 
 
 CALLS = {
@@ -156,22 +160,27 @@ def test_other_operations_pass_untouched(emulator, ses):
     assert ses.get_account()["SendingEnabled"] is True
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 @pytest.mark.parametrize(
-    ("service", "method", "path", "query", "headers", "body", "expected"),
+    ("service", "start_line", "headers", "body", "expected"),
     [
-        ("dynamodb", "POST", "/", "", {"x-amz-target": "DynamoDB_20120810.UpdateItem"}, b"{}", "dynamodb:UpdateItem"),
-        ("sqs", "POST", "/", "", {"x-amz-target": "AmazonSQS.ChangeMessageVisibility"}, b"{}", "sqs:ChangeMessageVisibility"),
-        ("monitoring", "POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b"Action=PutMetricData", "cloudwatch:PutMetricData"),
-        ("sns", "GET", "/", "Action=Publish&Message=x", {}, b"", "sns:Publish"),
-        ("ses", "POST", "/v2/email/outbound-emails", "", {}, b"{}", "ses:SendEmail"),
-        ("ses", "GET", "/v2/email/suppression/addresses/ada@example.com", "", {}, b"", "ses:GetSuppressedDestination"),
-        ("lambda", "POST", "/2015-03-31/functions/send/invocations", "", {}, b"{}", "lambda:Invoke"),
-        ("s3", "GET", "/bucket/a/b", "", {}, b"", "s3:GetObject"),
-        ("s3", "GET", "/bucket", "versioning", {}, b"", "s3:GetBucketVersioning"),
-        ("unheard", "GET", "/x", "", {}, b"", "unheard:Unknown"),
+        ("dynamodb", "POST /", {"x-amz-target": "DynamoDB_20120810.UpdateItem"}, "{}", "dynamodb:UpdateItem"),
+        ("sqs", "POST /", {"x-amz-target": "AmazonSQS.SendMessage"}, "{}", "sqs:SendMessage"),
+        ("monitoring", "POST /", {"content-type": FORM}, "Action=ListMetrics", "cloudwatch:ListMetrics"),
+        ("sns", "GET /?Action=Publish&Message=x", {}, "", "sns:Publish"),
+        ("ses", "POST /v2/email/outbound-emails", {}, "{}", "ses:SendEmail"),
+        ("ses", "GET /v2/email/suppression/addresses/a@b.example", {}, "", "ses:GetSuppressedDestination"),
+        ("lambda", "POST /2015-03-31/functions/send/invocations", {}, "{}", "lambda:Invoke"),
+        ("s3", "GET /bucket/a/b", {}, "", "s3:GetObject"),
+        ("s3", "GET /bucket?versioning", {}, "", "s3:GetBucketVersioning"),
+        ("unheard", "GET /x", {}, "", "unheard:Unknown"),
     ],
 )
-def test_operation_is_told_from_the_request(service, method, path, query, headers, body, expected):
+def test_operation_is_told_from_the_request(service, start_line, headers, body, expected):
     signature = f"AWS4-HMAC-SHA256 Credential=test/20261124/us-east-1/{service}/aws4_request, Signature=x"
-    request = aws_requests.parse(method, path, query, {"authorization": signature, **headers}, body)
+    method, _, url = start_line.partition(" ")
+    path, _, query = url.partition("?")
+    request = aws_requests.parse(method, path, query, {"authorization": signature, **headers}, body.encode())
     assert request.action == expected

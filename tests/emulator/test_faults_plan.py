@@ -134,7 +134,10 @@ def test_replacing_faults_puts_counters_back_to_zero():
         ({"name": "f", "operation": SEND}, "needs effect"),
         (fault(colour="red"), "has no colour"),
         (fault(effect="explode"), "can't explode"),
-        (fault(operation="ses:PublishEvent", effect="throttle"), "can't throttle, but it can delay, duplicate, lose"),
+        (
+            fault(operation="ses:PublishEvent", effect="throttle"),
+            "can't throttle, but it can delay, duplicate, lose",
+        ),
         (fault(phase="during"), "before or after, not during"),
         (fault(effect="error"), "needs a code and a status"),
         (fault(operation="timer", effect="kill"), "needs a caller to kill and seconds"),

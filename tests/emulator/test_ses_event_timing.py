@@ -37,7 +37,9 @@ def test_events_of_one_region_go_on_while_those_of_another_are_held(emulator, se
 def test_event_delay_is_the_time_to_the_first_event(emulator, ses, feedback):
     emulator.control.set_ses(
         event_delay_seconds=3600,
-        outcomes={"ada@*": [{"event": "Delivery"}, {"event": "Complaint", "type": "abuse", "after_seconds": 60}]},
+        outcomes={
+            "ada@*": [{"event": "Delivery"}, {"event": "Complaint", "type": "abuse", "after_seconds": 60}]
+        },
     )
     send(ses, feedback, "ada")
     assert emulator.control.ses()["events_waiting"] == 3
@@ -50,11 +52,20 @@ def test_steps_of_an_outcome_come_at_their_times(emulator, ses, feedback):
     ses.send_email(**email(Destination=destination, ConfigurationSetName=feedback.configuration_set))
     [_, bobs, adas] = feedback.events(3)
     assert bobs["delivery"]["recipients"] == ["bob@example.com"]
-    assert (adas["delivery"]["recipients"], adas["delivery"]["processingTimeMillis"]) == (["ada@example.com"], 300)
+    assert (adas["delivery"]["recipients"], adas["delivery"]["processingTimeMillis"]) == (
+        ["ada@example.com"],
+        300,
+    )
 
 
 def test_lost_event_never_comes(emulator, ses, feedback):
-    lost = {"name": "lost", "operation": "ses:PublishEvent", "match": '"Send"', "calls": [2], "effect": "lose"}
+    lost = {
+        "name": "lost",
+        "operation": "ses:PublishEvent",
+        "match": '"Send"',
+        "calls": [2],
+        "effect": "lose",
+    }
     emulator.control.set_faults([lost])
     send(ses, feedback, "ada", "bob", "eve")
     events = feedback.events(5)
@@ -72,7 +83,13 @@ def test_doubled_event_comes_twice(emulator, ses, feedback):
 
 
 def test_delayed_event_is_overtaken(emulator, ses, feedback):
-    late = {"name": "late", "operation": "ses:PublishEvent", "match": '"Send"', "effect": "delay", "seconds": 0.3}
+    late = {
+        "name": "late",
+        "operation": "ses:PublishEvent",
+        "match": '"Send"',
+        "effect": "delay",
+        "seconds": 0.3,
+    }
     emulator.control.set_faults([late])
     send(ses, feedback, "ada")
     assert types_of(feedback.events(2)) == ["Delivery", "Send"]

@@ -101,7 +101,7 @@ def test_raw_message_is_refused_when_nothing_says_who_it_is_from(ses):
     ],
 )
 def test_address_is_refused_when_it_breaks_the_rules(emulator, ses, address, message):
-    """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html: 7-bit ASCII, no SMTPUTF8."""
+    """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html: 7-bit ASCII."""
     assert refusal(ses, email(address)) == ("BadRequestException", 400, message)
     assert emulator.control.accepted() == []
 

@@ -122,3 +122,29 @@ def test_message_is_lost_when_the_subscription_has_no_dead_letter_queue(sns, sqs
     publish(sns, topic_arn)
 
     assert receive(sqs, queue_url) == []
+
+
+def test_message_goes_to_the_dead_letter_queue_when_the_key_of_the_queue_does_not_know_sns(
+    clients, sns, sqs, topic_arn
+):
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"""
+    queue_url, queue_arn = create_queue(sqs, "endpoint", topic_arn)
+    dead_letters_url, dead_letters_arn = create_queue(sqs, "dead-letters", topic_arn)
+    key_id = clients("kms").create_key()["KeyMetadata"]["KeyId"]
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"KmsMasterKeyId": key_id})
+    subscribe(sns, topic_arn, queue_arn, dead_letters_arn)
+
+    publish(sns, topic_arn)
+
+    [message] = receive(sqs, dead_letters_url)
+    assert message["MessageAttributes"]["ErrorCode"]["StringValue"] == "KMS.AccessDeniedException"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    clients("kms").put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+    publish(sns, topic_arn)
+    assert [received["Body"] for received in receive(sqs, queue_url)] == ["the order"]

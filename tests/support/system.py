@@ -29,11 +29,14 @@ PATIENCE_SECONDS = 120.0
 """How long a test waits for a state before it gives up: far longer than any takes, machines may be busy."""
 
 FAST = {
-    "FunctionTimeoutSeconds": "10",
-    "VisibilityTimeoutSeconds": "12",
-    "SettleWindowSeconds": "2",
+    "FunctionTimeoutSeconds": "6",
+    "VisibilityTimeoutSeconds": "8",
+    "SettleWindowSeconds": "3",
 }
 """Parameters with which crashes and unknown outcomes resolve in seconds."""
+
+PROBE_PAUSE_SECONDS = 1.0
+"""Less than the settle window: a longer silence would count as a break of the feedback path."""
 
 T = TypeVar("T")
 
@@ -43,14 +46,20 @@ def order_id() -> str:
     return f"T-{uuid.uuid4().hex[:12]}"
 
 
-def order(id_: str | None = None, to: str = "success@simulator.amazonses.com", **changes: Any) -> dict[str, Any]:
+def order(
+    id_: str | None = None, to: str = "success@simulator.amazonses.com", **changes: Any
+) -> dict[str, Any]:
     """A valid order event, of now."""
     sample = EmailTypes().get("order_confirmation").sample
-    return sample | {
-        "order_id": id_ or order_id(),
-        "customer": sample["customer"] | {"email": to},
-        "ordered_at": datetime.now(UTC).isoformat(),
-    } | changes
+    return (
+        sample
+        | {
+            "order_id": id_ or order_id(),
+            "customer": sample["customer"] | {"email": to},
+            "ordered_at": datetime.now(UTC).isoformat(),
+        }
+        | changes
+    )
 
 
 def wait_for(what: str, look: Callable[[], T]) -> T:
@@ -74,6 +83,10 @@ class System:
     def aws(self) -> Aws:
         return aws.local(self.emulator.endpoint_url)
 
+    def client(self, service: str) -> Any:
+        """A client for the emulator, of any service."""
+        return self.aws.session.client(service, **self.aws.client_options)  # type: ignore[call-overload]
+
     @property
     def control(self) -> ControlClient:
         return self.emulator.control
@@ -83,6 +96,16 @@ class System:
         body = event if isinstance(event, str) else json.dumps(event)
         for _ in range(times):
             self.aws.sns.publish(TopicArn=self.outputs["OrderEventsTopicArn"], Message=body)
+
+    def probe(self) -> None:
+        """Send one more order, wait until it is delivered, and leave the feedback path quiet for a while.
+
+        An attempt of unknown outcome is settled only while nothing waits on that path.
+        """
+        id_ = order_id()
+        self.publish(order(id_))
+        self.wait_for_status(id_, "DELIVERED")
+        time.sleep(PROBE_PAUSE_SECONDS)
 
     def enqueue(self, *bodies: str) -> None:
         """Put messages straight into the send queue, so that they can be received as one batch."""
@@ -125,7 +148,9 @@ class System:
 
     def waiting(self, queue: str = "SendQueueUrl") -> int:
         """Messages in a queue, visible or not."""
-        attributes = self.aws.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
+        attributes = self.aws.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])[
+            "Attributes"
+        ]
         return int(attributes["ApproximateNumberOfMessages"]) + int(
             attributes["ApproximateNumberOfMessagesNotVisible"]
         )

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ministack.core.responses import (  # type: ignore[import-untyped]
+    AccountRegionScopedDict,
     get_account_id,
     get_region,
     new_uuid,
@@ -24,12 +25,14 @@ from ministack.services import cloudwatch, sns  # type: ignore[import-untyped]
 
 from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
 from ci.emulator.cloudwatch.alarm_notifications import Transition
+from ci.emulator.cloudwatch.alarm_suppression import PendingActions
 from ci.emulator.cloudwatch.store import StoredMetrics
 from ci.emulator.control_api import BadControlRequestError, route
-from ci.emulator.resource_policies import lets_service
+from ci.emulator.resource_policies import lets_service, lets_service_use_key
 
 logger = logging.getLogger(__name__)
 
+_CLOUDWATCH = "cloudwatch.amazonaws.com"
 _EVALUATION_INTERVAL_SECONDS = 60
 _ACTIONS_ON = {
     "ALARM": "AlarmActions",
@@ -38,6 +41,8 @@ _ACTIONS_ON = {
 }
 
 _evaluating = threading.Lock()
+# Of composite alarms, by their names.
+_pending = AccountRegionScopedDict()
 # The clock never runs backwards by itself: after an evaluation "in an hour", the next minute changes nothing.
 _latest_evaluation_at = 0.0
 
@@ -73,6 +78,7 @@ def evaluate_all(at: float | None = None) -> list[Transition]:
         for account, region in sorted({key[:2] for key, _ in cloudwatch._alarms.all_items()}):
             with request_scope(account, region):
                 transitions += [t for alarm in cloudwatch._alarms.values() if (t := _evaluate(alarm, moment))]
+                _take_due_actions(moment)
         return transitions
 
 
@@ -95,9 +101,34 @@ def _evaluate(alarm: dict[str, Any], at: float) -> Transition | None:
     return transition
 
 
-def _dispatch_actions(alarm: Mapping[str, Any], old_state: str, new_state: str, reason: str) -> None:
+def _dispatch_actions(alarm: dict[str, Any], old_state: str, new_state: str, reason: str) -> None:
     """Notify of a change that MiniStack made: a composite alarm's, or one by SetAlarmState."""
-    _publish(Transition(alarm, old_state, new_state, reason, alarm["StateUpdatedTimestamp"]))
+    at = max(time.time(), _latest_evaluation_at)
+    transition = Transition(alarm, old_state, new_state, reason, at)
+    if "ActionsSuppressor" not in alarm:
+        _publish(transition)
+        return
+    wait_seconds, extension_seconds = (
+        int(alarm[f"ActionsSuppressor{each}Period"]) for each in ("Wait", "Extension")
+    )
+    _pending[alarm["AlarmName"]] = PendingActions(transition, wait_seconds, extension_seconds)
+    _take_due_actions(at)
+
+
+def _take_due_actions(at: float) -> None:
+    """Take the actions that nothing suppresses any more; DescribeAlarms tells what suppresses the others."""
+    for name, pending in _pending.items():
+        alarm = cloudwatch._composite_alarms.get(name)
+        if alarm is None or "ActionsSuppressor" not in alarm:
+            _pending.pop(name)
+            continue
+        suppressor_state = cloudwatch._rule_alarm_state(alarm["ActionsSuppressor"])
+        if pending.are_due(suppressor_state == "ALARM", at):
+            _pending.pop(name)
+            alarm.pop("ActionsSuppressedBy", None)
+            _publish(pending.transition)
+        else:
+            alarm["ActionsSuppressedBy"] = pending.suppressed_by
 
 
 def _publish(transition: Transition) -> None:
@@ -109,12 +140,21 @@ def _publish(transition: Transition) -> None:
     content = alarm_notifications.message(transition, account, region, _triggering_children(alarm))
     subject = alarm_notifications.subject(transition, region)
     for action in alarm.get(_ACTIONS_ON[transition.new_state]) or []:
-        topic = sns._topic_by_arn_any_scope(action)
-        policy = topic and topic["attributes"].get("Policy")
-        if lets_service(policy, "cloudwatch.amazonaws.com", "sns:Publish", action, alarm["AlarmArn"]):
+        if _may_publish(action, alarm["AlarmArn"]):
             sns._fanout(action, new_uuid(), json.dumps(content), subject)
         else:
             logger.warning("The alarm %s may not publish to %s", alarm["AlarmName"], action)
+
+
+def _may_publish(topic_arn: str, alarm_arn: str) -> bool:
+    """Decide by the policies of the topic and of its key."""
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    if topic is None:
+        return False
+    attributes = topic["attributes"]
+    return lets_service(
+        attributes.get("Policy"), _CLOUDWATCH, "sns:Publish", topic_arn, alarm_arn
+    ) and lets_service_use_key(attributes.get("KmsMasterKeyId"), _CLOUDWATCH, alarm_arn)
 
 
 def _triggering_children(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -32,7 +32,7 @@ _reputations: dict[tuple[str, str, str | None], _Reputation] = defaultdict(_Repu
 
 def install() -> None:
     """Have the reputation rates sampled."""
-    sampling.register(_sample)
+    sampling.register(sample)
 
 
 def record_ses_event(
@@ -71,7 +71,7 @@ def reset() -> None:
     _reputations.clear()
 
 
-def _sample(timestamp: float) -> None:
+def sample(timestamp: float) -> None:
     """Publish the rates over all that was sent; SES takes a volume that it calls representative."""
     for (account, region, configuration_set), reputation in list(_reputations.items()):
         if not reputation.sends:

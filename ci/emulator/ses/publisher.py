@@ -14,7 +14,7 @@ from ministack.core.responses import request_scope  # type: ignore[import-untype
 from ministack.services import ses_v2, sns  # type: ignore[import-untyped]
 
 from ci.emulator.faults import plan
-from ci.emulator.ses import accounts
+from ci.emulator.ses import accounts, topics
 from ci.emulator.ses.events import MATCHING_EVENT_TYPE, Event, Sending
 
 logger = logging.getLogger("ses-twin")
@@ -126,7 +126,7 @@ def _publish(pending: _Pending) -> None:
             topic = (destination.get("SnsDestination") or {}).get("TopicArn")
             if not topic or not destination["Enabled"] or wanted not in destination["MatchingEventTypes"]:
                 continue
-            if sns.topic_policy_allows(topic, "ses.amazonaws.com", source_arn, sending.account):
-                sns.publish_internal(topic, json.dumps(pending.event), SUBJECT)
+            if obstacle := topics.obstacle(topic, source_arn):
+                logger.warning("SES loses the events of configuration set %s: %s", name, obstacle)
             else:
-                logger.warning("The topic's policy lets SES publish no event of configuration set %s", name)
+                sns.publish_internal(topic, json.dumps(pending.event), SUBJECT)

@@ -1,0 +1,166 @@
+"""The orders of the demonstration, what is expected of each, and the account of what became of them. Pure."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ops import ledger_view
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order of the demonstration.
+
+    Parameters
+    ----------
+    what
+        What is special about it.
+    expected
+        The status that it ends with; None: it is refused.
+    expected_event
+        An event of SES that its history must hold.
+    copies
+        How often the same event is published.
+    never
+        Text that must not be in the mail's HTML.
+    """
+
+    what: str
+    order_id: str
+    body: str
+    expected: str | None
+    expected_event: str = "Send"
+    copies: int = 1
+    never: str | None = None
+
+
+@dataclass
+class Observed:
+    """What was seen of one order.
+
+    Parameters
+    ----------
+    published_at
+        When it was first published, epoch seconds.
+    refusal
+        Attributes of its dead letter.
+    """
+
+    order: Order
+    published_at: float
+    record: dict[str, Any] | None = None
+    mails: list[dict[str, Any]] = field(default_factory=list)
+    refusal: dict[str, str] | None = None
+
+    @property
+    def seconds_to_accepted(self) -> float | None:
+        """Seconds from the first publication until SES accepted the mail."""
+        return self.mails[0]["accepted_at"] - self.published_at if self.mails else None
+
+    def problems(self) -> list[str]:
+        """What is not as expected; empty if all is well."""
+        order, record = self.order, self.record or {}
+        found = []
+        wanted_mails = 0 if order.expected is None else 1
+        if len(self.mails) != wanted_mails:
+            found.append(f"SES accepted {len(self.mails)} mails instead of {wanted_mails}")
+        if record.get("status") != order.expected:
+            found.append(f"its status is {record.get('status')} instead of {order.expected}")
+        if order.expected is None and self.refusal is None:
+            found.append("it is not in the dead-letter queue")
+        if order.expected and order.expected_event not in {e["event"] for e in ledger_view.history(record)}:
+            found.append(f"its history lacks the event {order.expected_event}")
+        if order.never and any(order.never in mail["html"] for mail in self.mails):
+            found.append("HTML of the order is in the mail unescaped")
+        return found
+
+
+def orders(sample: dict[str, Any], run: str, now: datetime) -> list[Order]:
+    """Make the orders of a demonstration.
+
+    Parameters
+    ----------
+    sample
+        An order event to vary.
+    run
+        Makes the order ids unlike those of other runs.
+    """
+    made: list[Order] = []
+
+    def add(what: str, expected: str | None, body: str | None = None, **options: Any) -> None:
+        """Options that are no fields of `Order` are changes of the sample."""
+        order_id = f"DEMO-{run}-{len(made) + 1:02}"
+        about = {name: options.pop(name) for name in ("expected_event", "copies", "never") if name in options}
+        text = body.replace("ORDER_ID", order_id) if body else _vary(sample, order_id, now, options)
+        made.append(Order(what, order_id, text, expected, **about))
+
+    html = '<b onclick="alert(1)">Zoë</b>'
+    add("an ordinary order", "DELIVERED")
+    add("with a tracking number", "DELIVERED", tracking=True)
+    add("accents and HTML in the name", "DELIVERED", name=f"{html} Ångström & Søn", never=html)
+    add("the same order three times", "DELIVERED", copies=3)
+    add(
+        "the mailbox does not exist",
+        "BOUNCED",
+        email="bounce@simulator.amazonses.com",
+        expected_event="Bounce",
+    )
+    add(
+        "reported as spam",
+        "COMPLAINED",
+        email="complaint@simulator.amazonses.com",
+        expected_event="Complaint",
+    )
+    add("out of office", "DELIVERED", email="ooto@simulator.amazonses.com", expected_event="Bounce")
+    add("not JSON", None, '{"type": "order_confirmation", "order_id": "ORDER_ID", "customer": ')
+    add("a second header in the address", None, email="ada@example.com\nBcc: everyone@example.com")
+    add("no items", None, items=[])
+    add("an unknown email type", None, type="love_letter")
+    return made
+
+
+def report(observed: Sequence[Observed]) -> dict[str, Any]:
+    """Count what happened; emails from what SES accepted, not from what the ledger says.
+
+    `orders` are published events: each is an email, a duplicate prevented or refused.
+    """
+    statuses = [(o.record or {}).get("status") for o in observed]
+    seconds = sorted(o.seconds_to_accepted for o in observed if o.seconds_to_accepted is not None)
+    events = sum(o.order.copies for o in observed)
+    emails = sum(len(o.mails) for o in observed)
+    refused = sum(o.refusal is not None for o in observed)
+    return {
+        "orders": events,
+        "emails": emails,
+        "duplicates_sent": sum(max(len(o.mails) - 1, 0) for o in observed),
+        "duplicates_prevented": events - emails - refused,
+        "delivered": statuses.count("DELIVERED"),
+        "bounced": statuses.count("BOUNCED"),
+        "complained": statuses.count("COMPLAINED"),
+        "refused": refused,
+        "seconds_to_accepted": {"p50": _percentile(seconds, 50), "p99": _percentile(seconds, 99)},
+    }
+
+
+def _vary(sample: dict[str, Any], order_id: str, now: datetime, changes: dict[str, Any]) -> str:
+    """Body of an order like the sample, with another id and a moment ago."""
+    event = copy.deepcopy(sample) | {"order_id": order_id, "ordered_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if not changes.pop("tracking", False):
+        event.pop("tracking", None)
+    for name in ("email", "name"):
+        if name in changes:
+            event["customer"][name] = changes.pop(name)
+    return json.dumps(event | changes)
+
+
+def _percentile(ascending: Sequence[float], percent: int) -> float | None:
+    """Nearest rank."""
+    if not ascending:
+        return None
+    return round(ascending[math.ceil(len(ascending) * percent / 100) - 1], 3)
