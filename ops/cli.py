@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.error import URLError
 
 import typer
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
@@ -33,7 +33,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except OpsError as error:
             failure = error
-        except (HTTPClientError, URLError, TimeoutError) as error:
+        except (BotoCoreError, URLError, TimeoutError, ConnectionError) as error:
             failure = EmulatorError(
                 f"The local emulator does not answer ({error}).",
                 "Run `notify local down`, then `notify local up`.",
@@ -70,7 +70,7 @@ def up(
     port: Annotated[
         int | None,
         typer.Option(
-            help=f"TCP port for the emulator.  [default: {local.DEFAULT_PORT}, or where it runs already]",
+            help=f"TCP port for the emulator (default {local.DEFAULT_PORT}, or where it runs already).",
             min=1,
             max=65535,
             show_default=False,
@@ -152,7 +152,7 @@ def publish(
 
 @app.command(epilog=EXIT_CODES)
 def find(
-    order_id: Annotated[str, typer.Argument(help="The order's id, as the order system calls it.")],
+    order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="What the order system calls it.")],
     as_json: Json = False,
 ) -> None:
     """Show what became of an order's emails. Exit code 1: there is no record of it."""

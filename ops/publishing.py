@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +48,8 @@ def parse_events(content: bytes) -> list[OrderEvent]:
     text = _decode(content)
     try:
         document = json.loads(text)
-    except ValueError:
-        events = list(_parse_lines(text))
+    except ValueError as error:
+        events = _parse_lines(text, error)
     else:
         if isinstance(document, list):
             events = [_event(item, json.dumps(item)) for item in document]
@@ -69,8 +68,10 @@ def raw_event(content: bytes) -> OrderEvent:
     Raises
     ------
     InputError
-        The content is no text: SNS messages are UTF-8.
+        The content is empty, or no text: SNS takes neither.
     """
+    if not content:
+        raise InputError("The input is empty.", "SNS takes no empty message.")
     return OrderEvent(_decode(content))
 
 
@@ -80,7 +81,7 @@ def publish(sns: SNSClient, topic_arn: str, event: OrderEvent) -> Published:
     Raises
     ------
     InputError
-        SNS refuses the message, for example because it is empty or too large.
+        SNS refuses the message, for example because it is too large.
     """
     attributes: dict[str, MessageAttributeValueTypeDef] = (
         {"type": {"DataType": "String", "StringValue": event.type}} if event.type else {}
@@ -95,8 +96,8 @@ def publish(sns: SNSClient, topic_arn: str, event: OrderEvent) -> Published:
         ):
             raise
         raise InputError(
-            f"SNS refused {len(event.body.encode())} bytes: {error.response['Error']['Message']}.",
-            f"A message is text, not empty, and at most {SNS_LIMIT_KIB} KiB.",
+            f"SNS refused {len(event.body.encode())} bytes: {_message(error)}.",
+            f"A message has at most {SNS_LIMIT_KIB} KiB.",
         ) from error
     return Published(answer["MessageId"], event.order_id)
 
@@ -110,17 +111,20 @@ def _decode(content: bytes) -> str:
         ) from error
 
 
-def _parse_lines(text: str) -> Iterator[OrderEvent]:
+def _parse_lines(text: str, whole_text_error: ValueError) -> list[OrderEvent]:
+    """One event a line. If not even the first line is one, the text was meant as one document."""
+    events: list[OrderEvent] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            yield _event(json.loads(line), line)
+            events.append(_event(json.loads(line), line))
         except ValueError as error:
+            problem = f"line {number}: {error}" if events else str(whole_text_error)
             raise InputError(
-                f"The input is not JSON, neither as a whole nor line by line (line {number}: {error}).",
-                "Correct it, or publish it as it is with --raw.",
+                f"The input is not JSON ({problem}).", "Correct it, or publish it as it is with --raw."
             ) from error
+    return events
 
 
 def _event(document: Any, body: str) -> OrderEvent:
@@ -130,3 +134,7 @@ def _event(document: Any, body: str) -> OrderEvent:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value and value.isprintable() else None
+
+
+def _message(error: ClientError) -> str:
+    return error.response["Error"]["Message"].rstrip(".")

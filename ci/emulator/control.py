@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -27,12 +27,10 @@ class ControlClient:
     """
 
     def __init__(self, endpoint_url: str) -> None:
-        address = urlsplit(endpoint_url)
-        if address.scheme != "http" or address.hostname not in ("127.0.0.1", "localhost"):
+        url = urlsplit(endpoint_url)
+        if url.scheme != "http" or url.hostname not in ("127.0.0.1", "localhost"):
             raise ValueError(f"The emulator is only ever on 127.0.0.1, not at {endpoint_url}.")
-        self._endpoint_url = endpoint_url.rstrip("/")
-        # A proxy of the machine is never in the way of loopback.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._address = url.netloc
 
     def health(self) -> dict[str, Any]:
         """Return `{"status": "ok", …}` once requests are answered."""
@@ -75,14 +73,14 @@ class ControlClient:
         self._call("DELETE", "/ses")
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the constructor let only http to loopback through
-            self._endpoint_url + PREFIX + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+        # http.client knows no proxies: loopback is never behind one.
+        connection = HTTPConnection(self._address, timeout=TIMEOUT_SECONDS)
         try:
-            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            raise ControlError(f"{method} {path}: {json.load(error)['error']}") from error
+            connection.request(method, PREFIX + path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            answer = json.load(response)
+        finally:
+            connection.close()
+        if response.status != HTTPStatus.OK:
+            raise ControlError(f"{method} {path}: {answer['error']}")
+        return answer

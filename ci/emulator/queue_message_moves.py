@@ -1,8 +1,8 @@
 """Gap: ``StartMessageMoveTask`` and ``ListMessageMoveTasks``, which move dead letters back.
 
 A task has ended when its start is answered. As on AWS, the source must be the dead-letter queue of a queue,
-not of an SNS subscription alone; moved messages are new ones; and a message that was sent to the source directly
-cannot go back to "its" queue: it needs an explicit destination.
+not of an SNS subscription alone; moved messages are new ones; and a message that was sent to the source
+directly cannot go back to "its" queue: it needs an explicit destination.
 
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 """

@@ -90,7 +90,7 @@ class EmailTypes:
 
 def _load(directory: Path) -> EmailType:
     path = directory / "schema.json"
-    schema = _resolved(_read_json(path), path)
+    schema = _resolved(_with_resend(_read_json(path)), path)
     identity, occurred_at = tuple(schema.get("x-identity", ())), schema.get("x-occurred-at")
     required = schema.get("required", ())
     if identity[:1] != ("order_id",):
@@ -109,6 +109,12 @@ def _load(directory: Path) -> EmailType:
         occurred_at=occurred_at,
         directory=directory,
     )
+
+
+def _with_resend(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let an event of any type ask for a deliberate resend."""
+    resend = {"resend": {"$ref": "../fields.json#/definitions/resend"}}
+    return {**schema, "properties": {**schema["properties"], **resend}}
 
 
 def _resolved(node: Any, path: Path) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
 
 ORDER_KEY_LENGTH = 32
@@ -34,7 +35,7 @@ def order_key(order_id: str) -> str:
 
 
 def notification_key(
-    email_type: str, order_id: str, rest_of_identity: tuple[str, ...] = ()
+    email_type: str, order_id: str, rest_of_identity: tuple[str, ...] = (), resend_id: str | None = None
 ) -> NotificationKey:
     """Key of a notification.
 
@@ -43,11 +44,13 @@ def notification_key(
     rest_of_identity
         Values of the identity fields other than the order id, in the order in which the type lists them
         (a shipping update has its shipment id).
+    resend_id
+        Tells a deliberate resend from the notification that it repeats.
     """
-    if not rest_of_identity:
+    if not rest_of_identity and resend_id is None:
         return NotificationKey(order_key(order_id), email_type)
-    rest = _digest("\0".join(rest_of_identity), IDENTITY_LENGTH)
-    return NotificationKey(order_key(order_id), f"{email_type}-{rest}")
+    parts = {"identity": rest_of_identity, "resend": resend_id}
+    return NotificationKey(order_key(order_id), f"{email_type}-{_digest(json.dumps(parts), IDENTITY_LENGTH)}")
 
 
 def recipient_key(address: str, hash_key: str) -> str:

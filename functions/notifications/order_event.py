@@ -61,17 +61,21 @@ class Notification:
         The fields that name this notification among all others, ``order_id`` first.
     recipient
         Email address of the customer.
-    occurred_at
-        When the event happened, in UTC.
+    occurred_at_field, occurred_at
+        When the event happened, or the resend was asked for, in UTC, and which field says so.
     data
         The event, reduced to the fields that the schema knows.
+    resend_id
+        Given when the email is sent once more on purpose: a notification of its own beside the first one.
     """
 
     type: str
     identity: dict[str, str]
     recipient: str
+    occurred_at_field: str
     occurred_at: datetime
     data: dict[str, Any]
+    resend_id: str | None = None
 
     @property
     def order_id(self) -> str:
@@ -109,12 +113,17 @@ def parse(body: str, now: datetime, types: EmailTypes) -> Notification:
     except JsonSchemaValueException as error:
         field, reason = _explain(error)
         raise InvalidOrderEventError(field, reason, email_type.name) from None
+    occurred_at_field, moment = email_type.occurred_at, event[email_type.occurred_at]
+    if "resend" in event:
+        occurred_at_field, moment = "resend.requested_at", event["resend"]["requested_at"]
     return Notification(
         type=email_type.name,
         identity={field: event[field] for field in email_type.identity},
         recipient=event["customer"]["email"],
-        occurred_at=_occurred_at(event, now, email_type),
+        occurred_at_field=occurred_at_field,
+        occurred_at=_occurred_at(moment, now, occurred_at_field, email_type.name),
         data=_known_fields(event, email_type.schema),
+        resend_id=event["resend"]["id"] if "resend" in event else None,
     )
 
 
@@ -180,17 +189,16 @@ def _explain(error: JsonSchemaValueException) -> tuple[str, str]:
     return field, f"must be {error.definition['description']}"
 
 
-def _occurred_at(event: dict[str, Any], now: datetime, email_type: EmailType) -> datetime:
-    field = email_type.occurred_at
+def _occurred_at(text: str, now: datetime, field: str, email_type: str) -> datetime:
     try:
-        occurred_at = datetime.fromisoformat(event[field]).astimezone(UTC)
+        occurred_at = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         reason = "must be a date and time that exists"
-        raise InvalidOrderEventError(field, reason, email_type.name) from None
+        raise InvalidOrderEventError(field, reason, email_type) from None
     if occurred_at - now > CLOCK_TOLERANCE:
         minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
         reason = f"must not be more than {minutes} minutes in the future"
-        raise InvalidOrderEventError(field, reason, email_type.name)
+        raise InvalidOrderEventError(field, reason, email_type)
     return occurred_at
 
 

@@ -188,12 +188,11 @@ class SendEmail:
             return self._refuse(message, error.field, error.reason, error.email_type)
         except RenderingError as error:
             return self._refuse(message, "(email)", str(error), notification.type)
-        _, *rest_of_identity = notification.identity.values()
-        key = notification_key(notification.type, notification.order_id, tuple(rest_of_identity))
+        key = _key(notification, notification.resend_id)
         context = Result(Outcome.DEFERRED, key, notification.type)
 
         if self._now() - notification.occurred_at > self._policy.maximum_event_age:
-            return self._too_old(message, context)
+            return self._too_old(message, context, notification.occurred_at_field)
         deadlines = self._policy.deadlines
         patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
         wait = self._pacer.reserve(patience) if patience > 0 else None
@@ -231,6 +230,7 @@ class SendEmail:
                 "recipient_key": recipient_key(notification.recipient, self._policy.recipient_hash_key),
                 "occurred_at": iso(notification.occurred_at),
                 "expires_at": int((now + self._policy.record_retention).timestamp()),
+                **({"resend_of": _key(notification, None).notification} if notification.resend_id else {}),
             },
         )
         verdict = self._store.claim(key, claim)
@@ -279,16 +279,14 @@ class SendEmail:
                 configuration = certainty is Certainty.CONFIGURATION
                 return replace(deferred, outcome=Outcome.CONFIGURATION) if configuration else deferred
 
-    def _too_old(self, message: QueueRecord, context: Result) -> Result:
+    def _too_old(self, message: QueueRecord, context: Result, field: str) -> Result:
         """An old event is a late duplicate if there is a record of it; else it is somebody's to decide on."""
         record = self._store.find(context.key) if context.key else None
         if record is not None and record.status not in (ledger.Status.READY, ledger.Status.SENDING):
             return replace(context, outcome=Outcome.DUPLICATE, detail=f"{record.status}, and too old to send")
         hours = self._policy.maximum_event_age // timedelta(hours=1)
-        field = self._types.get(context.email_type).occurred_at
-        return self._refuse(
-            message, field, f"is older than the maximum event age of {hours} h", context.email_type
-        )
+        reason = f"is older than the maximum event age of {hours} h"
+        return self._refuse(message, field, reason, context.email_type)
 
     def _refuse(self, message: QueueRecord, field: str, reason: str, email_type: str) -> Result:
         self._dead_letters.put(message.body, field, reason, email_type)
@@ -307,6 +305,11 @@ class SendEmail:
 
     def _at(self) -> str:
         return iso(self._now())
+
+
+def _key(notification: Notification, resend_id: str | None) -> NotificationKey:
+    _, *rest_of_identity = notification.identity.values()
+    return notification_key(notification.type, notification.order_id, tuple(rest_of_identity), resend_id)
 
 
 def backoff_seconds(receive_count: int, random_number: float) -> float:

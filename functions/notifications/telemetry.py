@@ -18,8 +18,8 @@ metrics = Metrics()
 ORDERS_REFUSED = "OrdersRefused"
 EMAILS_ACCEPTED = "EmailsAccepted"
 SEND_FAILURES = "SendFailures"
-"""What a person has to look at: refused for good, refused until the configuration is mended, and errors that
-nobody foresaw. Messages that only wait, such as for a throttled SES, show in the age of the queue's oldest."""
+"""What a person has to look at: refused for good, refused until the configuration is mended, and errors
+nobody foresaw. Messages that only wait, as for a throttled SES, show in the age of the queue's oldest."""
 UNKNOWN_OUTCOMES = "UnknownOutcomes"
 UNKNOWN_RESENT = "UnknownResent"
 EMAILS_DELIVERED = "EmailsDelivered"

@@ -336,3 +336,32 @@ def test_back_off_grows_to_its_cap_with_jitter() -> None:
     assert [backoff_seconds(n, 1.0) for n in (1, 2, 3, 4)] == [5, 10, 20, 40]
     assert backoff_seconds(1000, 1.0) == BACKOFF_CAP_SECONDS
     assert backoff_seconds(1000, 0.0) == pytest.approx(0.8 * BACKOFF_CAP_SECONDS)
+
+
+def test_deliberate_resend_is_a_new_record_that_names_the_first(given: Given) -> None:
+    given.receive()
+    resend = {"id": "ticket-7", "requested_at": START.isoformat()}
+    assert given.receive(order(resend=resend)).outcome is Outcome.ACCEPTED
+    assert given.receive(order(resend=resend)).outcome is Outcome.DUPLICATE
+    first, second = given.ledger.items.values()
+    assert len(given.ses.accepted) == 2
+    assert "resend_of" not in first
+    assert second["resend_of"] == "order_confirmation"
+
+
+def test_resend_of_an_old_order_counts_its_age_from_when_it_was_asked_for(given: Given) -> None:
+    given.now = START + timedelta(days=100)
+    resend = {"id": "1", "requested_at": given.now.isoformat()}
+    assert given.receive(order(resend=resend)).outcome is Outcome.ACCEPTED
+    given.now += timedelta(hours=73)
+    again = {"id": "2", "requested_at": (START + timedelta(days=100)).isoformat()}
+    assert given.receive(order(resend=again)).outcome is Outcome.REFUSED
+    assert given.dead_letters.letters[0][1] == "resend.requested_at"
+
+
+@pytest.mark.parametrize(
+    "resend", [None, {}, {"id": "a b", "requested_at": "2026-11-24T06:00:00Z"}, {"id": "a"}, "yes"]
+)
+def test_malformed_resend_is_refused(given: Given, resend: object) -> None:
+    assert given.receive(order(resend=resend)).outcome is Outcome.REFUSED
+    assert given.dead_letters.letters[0][1].startswith("resend")

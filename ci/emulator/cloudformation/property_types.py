@@ -8,18 +8,18 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameter
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+
+from ci.emulator.cloudformation.properties import boolean
 
 Properties = dict[str, Any]
 Converter = Callable[[Any], Any]
 
 
-def _boolean(value: object) -> bool:
-    return str(value).lower() == "true"
-
-
+_boolean = partial(boolean, default=False)
 _TYPES: Mapping[str, Mapping[tuple[str, ...], Converter]] = {
     "AWS::Lambda::EventSourceMapping": {
         ("BatchSize",): int,

@@ -14,7 +14,8 @@ from typing import Any
 from ministack.services import cloudwatch  # type: ignore[import-untyped]
 
 from ci.emulator.cloudwatch import sampling
-from ci.emulator.cloudwatch.metric_math import TimeSeries, Window
+from ci.emulator.cloudwatch.metric_math import Window
+from ci.emulator.cloudwatch.metric_math_values import TimeSeries
 from ci.emulator.cloudwatch.metric_queries import evaluate_queries
 from ci.emulator.cloudwatch.store import StoredMetrics
 

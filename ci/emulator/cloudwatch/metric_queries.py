@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ci.emulator.cloudwatch.metric_math import Scope, TimeSeries, Value, Window, evaluate
+from ci.emulator.cloudwatch.metric_math import Scope, Window, evaluate
 from ci.emulator.cloudwatch.metric_math_syntax import Call, MetricMathError, Name, Node, parse, walk
+from ci.emulator.cloudwatch.metric_math_values import TimeSeries, Value
 from ci.emulator.cloudwatch.metrics import Metric, MetricSource, statistic
 
 Query = Mapping[str, Any]
