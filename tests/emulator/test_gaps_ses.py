@@ -1,6 +1,6 @@
 """What the twin does not do as SES does: the gaps under "What the emulator cannot show" in README.md.
 
-A test that fails here says that a gap is closed, by us or by a new MiniStack: then it goes, with its line there.
+A test that fails here says that a gap is closed, by us or by a new MiniStack: then it and its line go.
 """
 
 import json

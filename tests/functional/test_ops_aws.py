@@ -100,8 +100,8 @@ def test_request_goes_to_the_emulator_with_dummy_credentials_when_the_environmen
     endpoint, seen = requests_seen
     config = tmp_path / "config"
     config.write_text(
-        "[profile prod]\nregion = eu-west-1\naws_access_key_id = AKIAREALPROFILE\naws_secret_access_key = real\n"
-        "endpoint_url = http://192.0.2.1:1\nca_bundle = /nonexistent\n"
+        "[profile prod]\nregion = eu-west-1\nendpoint_url = http://192.0.2.1:1\nca_bundle = /nonexistent\n"
+        "aws_access_key_id = AKIAREALPROFILE\naws_secret_access_key = real\n"
     )
     real = {
         "AWS_PROFILE": "prod",

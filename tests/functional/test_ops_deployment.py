@@ -1,0 +1,288 @@
+"""A stack is brought into the wanted state, followed into its nested stacks, and a failure explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ops import deployment
+from ops.deployment import Deployed, ResourceEvent, Settings
+from ops.errors import DeploymentError, InputError
+
+START = datetime(2026, 11, 24, tzinfo=UTC)
+QUEUE = "AWS::SQS::Queue"
+STACK = "AWS::CloudFormation::Stack"
+URL = "https://s3.us-east-1.amazonaws.com/bucket/releases/1/stacks/root.yaml"
+SETTINGS = Settings({"Environment": "local"}, {"Service": "email-notifications"})
+
+
+class FakeCloudFormation:
+    """CloudFormation that does what a script says: each step happens at one look at the root stack."""
+
+    def __init__(self, *, names_nested_late: bool = False) -> None:
+        self.stacks: dict[str, dict[str, Any]] = {}
+        self.events: dict[str, list[dict[str, Any]]] = {}
+        self.script: list[Callable[[], None]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.names_nested_late = names_nested_late
+        self._count = 0
+
+    # what the script does
+
+    def status(self, stack: str, status: str, **outputs: str) -> None:
+        old = self.stacks.get(stack, {"CreationTime": START})
+        self.stacks[stack] = old | {
+            "StackName": stack,
+            "StackId": f"id-of-{stack}",
+            "StackStatus": status,
+            "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
+        }
+
+    def event(self, stack: str, logical_id: str, status: str, reason: str = "", of: str = QUEUE) -> None:
+        self._count += 1
+        nested = f"id-of-{stack}-{logical_id}-x1"
+        tells_id = of == STACK and not (self.names_nested_late and status != "UPDATE_COMPLETE")
+        self.events.setdefault(stack, []).insert(
+            0,
+            {
+                "EventId": str(self._count),
+                "StackId": f"id-of-{stack}",
+                "StackName": stack,
+                "LogicalResourceId": logical_id,
+                "PhysicalResourceId": nested if tells_id else "",
+                "ResourceType": of,
+                "ResourceStatus": status,
+                "ResourceStatusReason": reason,
+                "Timestamp": START + timedelta(milliseconds=self._count // 3),
+            },
+        )
+
+    # what the client offers
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if self.requests and self.script:
+            self.script.pop(0)()
+        if StackName not in self.stacks:
+            raise refused(f"Stack with id {StackName} does not exist")
+        return {"Stacks": [self.stacks[StackName]]}
+
+    def create_stack(self, **request: Any) -> None:
+        self.requests.append({"operation": "create"} | request)
+        self.status(request["StackName"], "CREATE_IN_PROGRESS")
+
+    def update_stack(self, **request: Any) -> None:
+        self.requests.append({"operation": "update"} | request)
+        self.status(request["StackName"], "UPDATE_IN_PROGRESS")
+
+    def get_paginator(self, operation: str) -> Any:
+        return _Pages(self, operation)
+
+
+class _Pages:
+    def __init__(self, fake: FakeCloudFormation, operation: str) -> None:
+        self._fake = fake
+        self._operation = operation
+
+    def paginate(self, StackName: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
+        if self._operation == "describe_stacks":
+            yield {"Stacks": list(self._fake.stacks.values())}
+            return
+        for event in self._fake.events.get(StackName.removeprefix("id-of-"), []):
+            yield {"StackEvents": [event]}
+
+
+def refused(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "CreateStack")
+
+
+def deploy(fake: FakeCloudFormation) -> tuple[Deployed, list[ResourceEvent]]:
+    events: list[ResourceEvent] = []
+    done = deployment.deploy(
+        fake,  # type: ignore[arg-type]
+        "root",
+        URL,
+        SETTINGS,
+        on_event=events.append,
+        poll_seconds=0,
+    )
+    return done, events
+
+
+def test_stack_is_created_with_template_parameters_tags_and_capability_when_there_is_none() -> None:
+    fake = FakeCloudFormation()
+    fake.script = [lambda: None, lambda: fake.status("root", "CREATE_COMPLETE", TopicArn="arn")]
+    done, _ = deploy(fake)
+    assert done == Deployed("created", {"TopicArn": "arn"})
+    assert fake.requests == [
+        {
+            "operation": "create",
+            "StackName": "root",
+            "TemplateURL": URL,
+            "Parameters": [{"ParameterKey": "Environment", "ParameterValue": "local"}],
+            "Tags": [{"Key": "Service", "Value": "email-notifications"}],
+            "Capabilities": ["CAPABILITY_IAM"],
+        }
+    ]
+
+
+def test_stack_is_updated_when_it_is_there_and_only_new_events_are_told() -> None:
+    fake = FakeCloudFormation()
+    fake.status("root", "CREATE_COMPLETE")
+    fake.event("root", "Old", "CREATE_COMPLETE")
+    fake.script = [
+        lambda: fake.event("root", "New", "UPDATE_COMPLETE"),
+        lambda: fake.status("root", "UPDATE_COMPLETE", TopicArn="arn"),
+    ]
+    done, events = deploy(fake)
+    assert done == Deployed("updated", {"TopicArn": "arn"})
+    assert [event.logical_id for event in events] == ["New"]
+
+
+def test_no_change_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCloudFormation()
+    fake.status("root", "UPDATE_COMPLETE", TopicArn="arn")
+
+    def refuse(**_: Any) -> None:
+        raise refused("No updates are to be performed.")
+
+    monkeypatch.setattr(fake, "update_stack", refuse)
+    assert deploy(fake) == (Deployed("unchanged", {"TopicArn": "arn"}), [])
+
+
+def test_deployment_waits_when_another_one_is_in_progress() -> None:
+    fake = FakeCloudFormation()
+    fake.status("root", "UPDATE_IN_PROGRESS")
+    looks = iter(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    describe = fake.describe_stacks
+
+    def describe_the_other(StackName: str) -> dict[str, Any]:  # noqa: N803
+        if not fake.requests:
+            fake.status("root", next(looks))
+        return describe(StackName)
+
+    fake.describe_stacks = describe_the_other  # type: ignore[method-assign]
+    fake.script = [lambda: fake.status("root", "UPDATE_COMPLETE")]
+    done, _ = deploy(fake)
+    assert done.outcome == "updated"
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED"])
+def test_deployment_is_refused_when_cloudformation_would_not_update_the_stack(status: str) -> None:
+    fake = FakeCloudFormation()
+    fake.status("root", status)
+    with pytest.raises(DeploymentError, match=status):
+        deploy(fake)
+    assert fake.requests == []
+
+
+def test_request_that_cloudformation_refuses_is_explained_in_its_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeCloudFormation()
+
+    def refuse(**_: Any) -> None:
+        raise refused("Parameters: [FromAddress] must have values")
+
+    monkeypatch.setattr(fake, "create_stack", refuse)
+    with pytest.raises(DeploymentError, match=r"\[FromAddress\] must have values"):
+        deploy(fake)
+
+
+@pytest.mark.parametrize("names_nested_late", [False, True])
+def test_events_of_nested_stacks_are_told_with_their_place_before_the_nested_stack_is_complete(
+    names_nested_late: bool,
+) -> None:
+    fake = FakeCloudFormation(names_nested_late=names_nested_late)
+    child = "root-MessagingStack-x1"
+
+    def begin() -> None:
+        fake.status(child, "CREATE_IN_PROGRESS")
+        fake.event("root", "MessagingStack", "CREATE_IN_PROGRESS", of=STACK)
+        fake.event(child, "SendQueue", "CREATE_IN_PROGRESS")
+
+    def end() -> None:
+        fake.event(child, "SendQueue", "CREATE_COMPLETE")
+        fake.event("root", "MessagingStack", "CREATE_COMPLETE", of=STACK)
+        fake.status("root", "CREATE_COMPLETE")
+
+    fake.script = [begin, end]
+    _, events = deploy(fake)
+    told = [(event.stack, event.logical_id, event.status) for event in events]
+    assert sorted(told) == sorted(set(told)), "each event once"
+    assert ("MessagingStack", "SendQueue", "CREATE_IN_PROGRESS") in told
+    assert told[-2:] == [
+        ("MessagingStack", "SendQueue", "CREATE_COMPLETE"),
+        ("", "MessagingStack", "CREATE_COMPLETE"),
+    ]
+
+
+def test_failure_names_the_resource_in_the_nested_stack_that_failed_first() -> None:
+    fake = FakeCloudFormation()
+    child = "root-SendingStack-x1"
+
+    def fail() -> None:
+        fake.status(child, "CREATE_FAILED")
+        fake.event("root", "SendingStack", "CREATE_IN_PROGRESS", of=STACK)
+        fake.event(child, "First", "CREATE_FAILED", "Resource creation cancelled")
+        fake.event(
+            child,
+            "SendEmailFunction",
+            "CREATE_FAILED",
+            "The role cannot be assumed",
+            of="AWS::Lambda::Function",
+        )
+        fake.event(child, "Second", "CREATE_FAILED", "Resource creation cancelled")
+        fake.event(
+            "root", "SendingStack", "CREATE_FAILED", "Embedded stack was not successfully created", of=STACK
+        )
+        fake.status("root", "ROLLBACK_COMPLETE")
+
+    fake.script = [lambda: None, fail]
+    with pytest.raises(DeploymentError) as failure:
+        deploy(fake)
+    assert failure.value.what == (
+        "Stack root is ROLLBACK_COMPLETE. "
+        "SendingStack/SendEmailFunction (AWS::Lambda::Function): The role cannot be assumed"
+    )
+
+
+def test_failure_names_the_nested_stack_when_nothing_in_it_failed() -> None:
+    fake = FakeCloudFormation()
+
+    def fail() -> None:
+        fake.event("root", "DataStack", "CREATE_FAILED", "Template not found", of=STACK)
+        fake.status("root", "ROLLBACK_COMPLETE")
+
+    fake.script = [fail]
+    with pytest.raises(DeploymentError, match=r"DataStack .*: Template not found"):
+        deploy(fake)
+
+
+def test_settings_are_the_parameters_and_tags_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "local.yaml"
+    path.write_text('# comment\nParameters:\n  RetentionDays: "30"\nTags:\n  Service: "emails"\n')
+    assert deployment.load_settings(path) == Settings({"RetentionDays": "30"}, {"Service": "emails"})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Parameters:\n  Days: 007\n", "Parameters.Days is 7"),
+        ("Parameters:\n  Create: true\n", "Parameters.Create is True"),
+        ("Tags:\n  Owner:\n", "Tags.Owner is None"),
+        ("Environment: local\n", "not a parameter file"),
+        ("", "not a parameter file"),
+    ],
+)
+def test_settings_are_refused_when_a_value_would_not_arrive_as_written(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    path = tmp_path / "local.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=said):
+        deployment.load_settings(path)
