@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format artifact clean
+.PHONY: help setup demo test verify chaos lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -20,6 +20,11 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
 	$(RUN) pytest
 
+verify: lint test chaos ## The complete check
+
+chaos: .venv/.made ## Faults of all kinds on ORDERS orders (default 2000): nothing may be lost or sent twice
+	$(RUN) python -m tests.chaos --orders $(or $(ORDERS),2000) $(if $(SEED),--seed $(SEED))
+
 lint: .venv/.made ## Static checks of code and templates
 	$(RUN) ruff check
 	$(RUN) ruff format --check
@@ -32,6 +37,9 @@ format: .venv/.made ## Format the code
 
 artifact: .venv/.made ## Build what is deployed to AWS, into build/
 	$(RUN) python -m ci.build
+
+docs: .venv/.made ## Render the pages that are made from code
+	$(RUN) python -m ci.failure_table
 
 clean: ## Remove what was built and installed here
 	rm -rf .venv .tools build .local

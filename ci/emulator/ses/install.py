@@ -8,6 +8,7 @@ from typing import Any
 from ministack import app  # type: ignore[import-untyped]
 from ministack.services import ses_v2  # type: ignore[import-untyped]
 
+from ci.emulator.cloudwatch import ses_metrics
 from ci.emulator.control_api import BadControlRequestError, route
 from ci.emulator.ses import accept_log, accounts, authorization, operations, outcomes, publisher
 from ci.emulator.ses.accounts import DEFAULT_ACCOUNT, DEFAULT_REGION, SesAccount
@@ -57,6 +58,7 @@ def _reset(_: None) -> None:
     accept_log.clear()
     publisher.clear()
     accounts.reset()
+    ses_metrics.reset()
 
 
 def _state(account: SesAccount) -> dict[str, Any]:

@@ -1,25 +1,18 @@
-"""SendEmail: may this message go out now, and what comes of it."""
+"""SendEmail: may this message go out now?"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from ministack.core.responses import get_request_client_ip  # type: ignore[import-untyped]
 from ministack.services import ses_v2  # type: ignore[import-untyped]
 
 from ci.emulator.lambda_workers import Caller
-from ci.emulator.ses import accept_log, events, outcomes, publisher, suppression
+from ci.emulator.ses import accept_log, events, feedback, outcomes
 from ci.emulator.ses.accounts import SesAccount
 from ci.emulator.ses.errors import SesError
-from ci.emulator.ses.events import Event, Sending
+from ci.emulator.ses.events import Sending
 from ci.emulator.ses.message import Message
-from ci.emulator.ses.outcomes import Outcome
-from ci.emulator.ses.suppression import SuppressedDestination
-
-# Every scanner takes this harmless text for a virus.
-# https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html (Testing Reject events)
-VIRUS_TEST_TEXT = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 
 PAUSED = (
     "Sending paused for this account. For more information, please check the inbox of the email address "
@@ -49,22 +42,21 @@ def send(message: Message, account: SesAccount, caller: Caller | None) -> str:
         caller_identity=caller.role if caller else "root",
     )
     accept_log.record(sending)
-    if message.configuration_set:
-        _schedule_events(sending, account)
+    feedback.follow_up(sending, account)
     return sending.message_id
 
 
 def _admit(message: Message, account: SesAccount) -> None:
     settings = account.settings
     name = message.configuration_set
-    configuration_set = ses_v2._config_sets.get(name)
-    if name and configuration_set is None:
+    configuration_set = ses_v2._config_sets.get(name) or {}
+    if name and not configuration_set:
         raise SesError("NotFoundException", f"Configuration set <{name}> does not exist.")
     if settings.enforcement_status == "SHUTDOWN":
         raise SesError("AccountSuspendedException", SUSPENDED)
     if not settings.sending_enabled:
         raise SesError("SendingPausedException", PAUSED)
-    if name and not configuration_set["SendingOptions"]["SendingEnabled"]:
+    if not (configuration_set.get("SendingOptions") or {}).get("SendingEnabled", True):
         raise SesError("SendingPausedException", f"Sending is paused for configuration set {name}")
     _check_identities(message, account)
     counted = [address for address in message.recipients if not outcomes.is_simulator(address)]
@@ -89,51 +81,3 @@ def _check_identities(message: Message, account: SesAccount) -> None:
         )
     if account.identity_of(message.source) in account.settings.mail_from_failed_domains:
         raise SesError("MailFromDomainNotVerifiedException", "Mail FROM domain is not verified.")
-
-
-def _schedule_events(sending: Sending, account: SesAccount) -> None:
-    message, settings = sending.message, account.settings
-    start = sending.accepted_at + settings.event_delay_seconds
-    if message.rendering_error:
-        _publish(sending, Outcome("Rendering Failure"), message.recipients[0], start)
-        return
-    publisher.publish_later(events.send(sending), sending, start)
-    if VIRUS_TEST_TEXT in message.searchable:
-        _publish(sending, Outcome("Reject"), message.recipients[0], start)
-        return
-    reasons = suppression.effective_reasons(
-        ses_v2._config_sets[message.configuration_set], settings.suppressed_reasons
-    )
-    for recipient in message.recipients:
-        at = start
-        for outcome in _outcomes(recipient, account, reasons):
-            at += outcome.after_seconds
-            event = _publish(sending, outcome, recipient, at)
-            if (reason := _reason_to_suppress(outcome)) in reasons and not outcomes.is_simulator(recipient):
-                feedback_id = (event.get("bounce") or event["complaint"])["feedbackId"]
-                account.suppressed.put(
-                    SuppressedDestination(recipient, str(reason), at, sending.message_id, feedback_id)
-                )
-
-
-def _outcomes(recipient: str, account: SesAccount, reasons: Sequence[str]) -> Sequence[Outcome]:
-    """Return what becomes of the message at a recipient; an account's own list overrides SES's."""
-    if reason := account.suppressed.reason_for(recipient, reasons):
-        return (outcomes.SUPPRESSED_BY_ACCOUNT[reason],)
-    listed = [address.lower() for address in account.settings.global_suppression]
-    if not reasons and recipient.lower() in listed:
-        return (outcomes.SUPPRESSED_GLOBALLY,)
-    return outcomes.outcomes_of(recipient, account.settings.outcomes)
-
-
-def _publish(sending: Sending, outcome: Outcome, recipient: str, at: float) -> Event:
-    event = events.of_outcome(outcome, sending, recipient, at)
-    publisher.publish_later(event, sending, at)
-    return event
-
-
-def _reason_to_suppress(outcome: Outcome) -> str | None:
-    """Return why an outcome puts its address on the account's list, if it does."""
-    if outcome.is_hard_bounce:
-        return suppression.BOUNCE
-    return suppression.COMPLAINT if outcome.is_complaint else None

@@ -1,0 +1,53 @@
+"""Render docs/failures.md from the table in the code: `python -m ci.failure_table`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from notifications.failures import FINAL_TEXTS, NETWORK_ERRORS, SES_ERROR_CODES, Certainty
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
+
+MEANING = {
+    Certainty.LATER: "not sent; the claim is released and the message waits, with a growing back-off",
+    Certainty.CONFIGURATION: "not sent; waits likewise until somebody mends it, and counts as a send failure",
+    Certainty.NEVER: "not sent; the notification is FAILED and the message is done with",
+    Certainty.UNKNOWN: "SES may have it; the notification stays SENDING until an event or the settle window decides",
+}
+
+
+def render() -> str:
+    """The whole page."""
+    rows = [(f"`{code}`", certainty) for code, certainty in SES_ERROR_CODES.items()]
+    rows += [
+        ("`MessageRejected`, `BadRequestException` with one of the texts below", Certainty.NEVER),
+        ("any other code with HTTP status 429", Certainty.LATER),
+        ("any other code with HTTP status 4xx", Certainty.CONFIGURATION),
+        ("HTTP status 408 or 5xx, whatever the code", Certainty.UNKNOWN),
+    ]
+    rows += [(f"botocore's `{kind.__name__}`", certainty) for kind, certainty in NETWORK_ERRORS]
+    rows += [
+        ("anything else, and the death of the process", Certainty.UNKNOWN),
+        ("an error of DynamoDB before the call to SES", Certainty.LATER),
+        ("an error of DynamoDB after the call to SES", Certainty.UNKNOWN),
+    ]
+    return "\n".join(
+        [
+            "# What each failure means for the message",
+            "",
+            "Made from `functions/notifications/failures.py` by `python -m ci.failure_table`; do not edit.",
+            "",
+            "| Answer of SES, or what happened | Known | What becomes of the message |",
+            "| --- | --- | --- |",
+            *(f"| {what} | {certainty} | {MEANING[certainty]} |" for what, certainty in rows),
+            "",
+            "Texts with which SES says that an address will never do (compared without case):",
+            "",
+            *(f"- {text}" for text in FINAL_TEXTS),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render())
