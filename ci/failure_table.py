@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from notifications.failures import FINAL_TEXTS, NETWORK_ERRORS, SES_ERROR_CODES, Certainty
+from notifications.failures import (
+    FINAL_TEXTS,
+    LEDGER_ERROR_CODES,
+    NETWORK_ERRORS,
+    SES_ERROR_CODES,
+    Certainty,
+)
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
 
@@ -12,7 +18,7 @@ MEANING = {
     Certainty.LATER: "not sent; the claim is released and the message waits, with a growing back-off",
     Certainty.CONFIGURATION: "not sent; waits likewise until somebody mends it, and counts as a send failure",
     Certainty.NEVER: "not sent; the notification is FAILED and the message is done with",
-    Certainty.UNKNOWN: "SES may have it; the notification stays SENDING until an event or the settle window decides",
+    Certainty.UNKNOWN: "SES may have it; the record stays SENDING until an event or the settle window says",
 }
 
 
@@ -28,8 +34,14 @@ def render() -> str:
     rows += [(f"botocore's `{kind.__name__}`", certainty) for kind, certainty in NETWORK_ERRORS]
     rows += [
         ("anything else, and the death of the process", Certainty.UNKNOWN),
-        ("an error of DynamoDB before the call to SES", Certainty.LATER),
-        ("an error of DynamoDB after the call to SES", Certainty.UNKNOWN),
+    ]
+    ledger_rows = [(f"`{code}`", certainty) for code, certainty in LEDGER_ERROR_CODES.items()]
+    ledger_rows += [
+        ("any other code with HTTP status 4xx", Certainty.CONFIGURATION),
+        (
+            "HTTP status 429 or 5xx, a failed connection, no answer, a record that keeps changing",
+            Certainty.LATER,
+        ),
     ]
     return "\n".join(
         [
@@ -40,6 +52,15 @@ def render() -> str:
             "| Answer of SES, or what happened | Known | What becomes of the message |",
             "| --- | --- | --- |",
             *(f"| {what} | {certainty} | {MEANING[certainty]} |" for what, certainty in rows),
+            "",
+            "DynamoDB, when the claim is written, so before anything is sent:",
+            "",
+            "| Answer of DynamoDB, or what happened | Known | What becomes of the message |",
+            "| --- | --- | --- |",
+            *(f"| {what} | {certainty} | {MEANING[certainty]} |" for what, certainty in ledger_rows),
+            "",
+            "When the result cannot be written, after the call to SES, the record stays SENDING whatever DynamoDB",
+            "said: the message comes back after the settle window, and what SES's events have said by then counts.",
             "",
             "Texts with which SES says that an address will never do (compared without case):",
             "",

@@ -15,7 +15,8 @@ from ci.emulator.control import ControlError
 from ops import demo as demonstration
 from ops import ledger, ledger_view, local, publishing
 from ops.errors import EmulatorError, InputError, OpsError
-from ops.output import Progress, answers, plain, print_error, print_json, print_record, table
+from ops.output import Progress, answers, plain, print_error, print_json, record_table, table
+from ops.output import inbox as inbox_table
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the answer is no (nothing found, not running, not as expected); "
@@ -117,11 +118,7 @@ def inbox(as_json: Json = False) -> None:
     if as_json:
         print_json([{key: mail[key] for key in keys} for mail in mails])
         return
-    rows = [
-        (number, ", ".join(mail["to"]), mail["subject"], mail["message_id"])
-        for number, mail in enumerate(mails, start=1)
-    ]
-    answers().print(table("#", "To", "Subject", "Message id", rows=rows) if mails else "No mail yet.")
+    answers().print(inbox_table(mails) if mails else "No mail yet.")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -163,7 +160,7 @@ def find(
         print_json([ledger_view.as_json(record) for record in records])
     elif records:
         for record in records:
-            print_record(answers(), record)
+            answers().print(record_table(record))
     else:
         Progress().done(
             f"There is no record of order {order_id}: it is not handled yet, was refused (then it is in the "

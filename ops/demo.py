@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.table import Table
 
 from notifications.keys import order_key
 from ops import ledger, ledger_view, local, publishing
 from ops.demo_orders import Observed, Order, orders, report
 from ops.local import LocalEnvironment
-from ops.output import Progress, plain, print_record, table
+from ops.output import Progress, inbox, plain, record_table, table
 
 SAMPLE = local.PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
 FOLDER = local.PROJECT / "build" / "demo"
@@ -109,49 +110,50 @@ def _dead_letters(environment: LocalEnvironment, queue_url: str) -> dict[str, di
 
 
 def _show(console: Console, observed: Sequence[Observed]) -> bool:
-    console.print()
-    console.print(
-        table(
-            *("Order", "What it is", "Status", "Mails", "Accepted", "What happened"),
-            rows=[_row(one) for one in observed],
-        )
-    )
+    """Tell what became of each order; returns whether that is as expected."""
+    headings = ("Order", "What it is", "Status", "Mails", "Accepted after", "What happened")
+    handled = [one for one in observed if one.refusal is None]
+    _print(console, "Orders", table(*headings, rows=[_row(one) for one in handled]))
+    refused = [
+        (one.order.order_id, one.order.what, f"{one.refusal['error_field']} {one.refusal['error_reason']}")
+        for one in observed
+        if one.refusal
+    ]
+    _print(console, "Refused, and kept in the dead-letter queue with the reason", table(rows=refused))
+    _print(console, "Inbox", inbox([mail for one in observed for mail in one.mails]))
     for one in observed:
         if one.record and (one.order.copies > 1 or one.order.expected == "COMPLAINED"):
-            console.print()
-            print_record(console, one.record)
+            _print(console, f"Timeline: {one.order.what}", record_table(one.record))
     counts = report(observed)
-    console.print()
+    seconds = counts["seconds_to_accepted"]
     console.print(
-        f"{counts['orders']} orders published: {counts['emails']} emails accepted by SES, "
+        f"\n{counts['orders']} orders published: {counts['emails']} emails accepted by SES, "
         f"{counts['duplicates_prevented']} duplicates prevented, {counts['refused']} refused. "
         f"{counts['duplicates_sent']} duplicates sent.\n"
-        f"{counts['delivered']} delivered, {counts['bounced']} bounced, {counts['complained']} complained; "
-        f"accepted after {counts['seconds_to_accepted']['p50']} s (p50), "
-        f"{counts['seconds_to_accepted']['p99']} s (p99).",
+        f"{counts['delivered']} delivered, {counts['bounced']} bounced, {counts['complained']} complained. "
+        f"Accepted by SES after {seconds['p50']} s (p50), {seconds['p99']} s (p99).",
     )
-    problems = [
-        f"{one.order.order_id} ({one.order.what}): {problem}"
-        for one in observed
-        for problem in one.problems()
-    ]
+    problems = [f"{one.order.order_id}, {one.order.what}: {p}" for one in observed for p in one.problems()]
     for problem in problems:
-        console.print(plain(f"✗ {problem}"))
+        console.print(plain(f"✗ {problem}"), soft_wrap=True)
     return not problems
 
 
+def _print(console: Console, title: str, content: Table) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(content)
+
+
 def _row(one: Observed) -> tuple[object, ...]:
+    record = one.record or {}
     seconds = one.seconds_to_accepted
-    events = " → ".join(event["event"] for event in ledger_view.history(one.record or {}))
-    if one.refusal is not None:
-        events = f"{one.refusal.get('error_field')} {one.refusal.get('error_reason')}"
     return (
         one.order.order_id,
         one.order.what,
-        (one.record or {}).get("status") or ("refused" if one.refusal else "nothing"),
+        record.get("status", "unknown"),
         len(one.mails),
-        "" if seconds is None else f"after {seconds:.2f} s",
-        events,
+        "" if seconds is None else f"{seconds:.2f} s",
+        " → ".join(event["event"] for event in ledger_view.history(record)),
     )
 
 

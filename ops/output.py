@@ -53,8 +53,17 @@ def print_error(error: OpsError) -> None:
     console.print(Text("→ ") + plain(error.next_step), soft_wrap=True)
 
 
-def print_record(console: Console, record: dict[str, Any]) -> None:
-    """Show one notification: what it is, how it stands, what happened."""
+def inbox(mails: Sequence[dict[str, Any]]) -> Table:
+    """Mails that SES accepted, in a line each."""
+    rows = [
+        (number, ", ".join(mail["to"]), mail["subject"], mail["message_id"])
+        for number, mail in enumerate(mails, start=1)
+    ]
+    return table("#", "To", "Subject", "Message id", rows=rows)
+
+
+def record_table(record: dict[str, Any]) -> Table:
+    """One notification: what it is, how it stands, what happened."""
     facts = {
         "order": record.get("order_id"),
         "email": record.get("type"),
@@ -65,7 +74,7 @@ def print_record(console: Console, record: dict[str, Any]) -> None:
     }
     moments = [(moment.at, moment.text) for moment in ledger_view.timeline(record)]
     rows = [(name, value) for name, value in facts.items() if value is not None]
-    console.print(table(rows=[*rows, *moments]))
+    return table(rows=[*rows, *moments])
 
 
 class Progress:
@@ -101,7 +110,7 @@ class Progress:
             self.now(f"{event.stack}: {event.logical_id}")
         elif event.is_failure:
             if event.logical_id not in self._failed:
-                self.done(f"  {event.logical_id:<20}{event.status}", "✗")
+                self.done(f"  {event.logical_id:<19} {event.status}", "✗")
             self._failed.add(event.logical_id)
         elif event.is_complete and not self._failed:
             count = self._resources.pop(event.logical_id, None)

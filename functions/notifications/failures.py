@@ -103,6 +103,50 @@ NETWORK_ERRORS: tuple[tuple[type[BotoCoreError], Certainty], ...] = (
 no. An SSLError may come with the answer, so it is not. What is not listed is unknown."""
 
 
+LEDGER_ERROR_CODES = {
+    "ProvisionedThroughputExceededException": Certainty.LATER,
+    "RequestLimitExceeded": Certainty.LATER,
+    "ThrottlingException": Certainty.LATER,
+    "InternalServerError": Certainty.LATER,
+    "ServiceUnavailable": Certainty.LATER,
+    "TransactionConflictException": Certainty.LATER,
+    "ReplicatedWriteConflictException": Certainty.LATER,
+    "ItemCollectionSizeLimitExceededException": Certainty.CONFIGURATION,
+    "ResourceNotFoundException": Certainty.CONFIGURATION,
+    "AccessDeniedException": Certainty.CONFIGURATION,
+    "ValidationException": Certainty.CONFIGURATION,
+    "KMSAccessDeniedException": Certainty.CONFIGURATION,
+    "KMSDisabledException": Certainty.CONFIGURATION,
+    "KMSInvalidStateException": Certainty.CONFIGURATION,
+    "KMSNotFoundException": Certainty.CONFIGURATION,
+    "KMSThrottlingException": Certainty.LATER,
+}
+"""Codes of UpdateItem and GetItem (DynamoDB API reference, and the developer guide's "Error handling"),
+when the ledger is asked before a send. ConditionalCheckFailedException is no error here."""
+
+
+class LedgerUnavailableError(Exception):
+    """The ledger could not be read or written; `failure` says for how long and is safe to log."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"the ledger is not available: {failure.code}, {failure.certainty}")
+        self.failure = failure
+
+
+def classify_ledger_error(error: Exception) -> Failure:
+    """What an error of DynamoDB says of a message for which nothing has been sent yet: never UNKNOWN.
+
+    A write whose answer was lost is harmless, since it is recognised when it is tried again.
+    """
+    if not isinstance(error, ClientError):
+        return Failure(Certainty.LATER, type(error).__name__)
+    code = error.response.get("Error", {}).get("Code", "Unknown")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", SERVER_ERROR_STATUS)
+    passing = status >= SERVER_ERROR_STATUS or status == THROTTLED_STATUS
+    by_status = Certainty.LATER if passing else Certainty.CONFIGURATION
+    return Failure(LEDGER_ERROR_CODES.get(code, by_status), code)
+
+
 def classify(error: Exception) -> Failure:
     """What a failed SendEmail says about the message.
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications import feedback_path
+from notifications.failures import Certainty, Failure, LedgerUnavailableError, classify_ledger_error
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
@@ -42,12 +43,8 @@ FEEDBACK_PATH_FRACTION = 10
 """The path's item is written when it has moved by this fraction of the settle window, not for each event."""
 
 
-class LedgerContentionError(Exception):
-    """A record kept changing under a decision. The message that led here is to be tried again."""
-
-
 class LedgerTable:
-    """The ledger's table.
+    """The ledger's table. Every method raises LedgerUnavailableError if the table can't be read or written.
 
     Parameters
     ----------
@@ -74,15 +71,11 @@ class LedgerTable:
 
     def find(self, key: NotificationKey) -> Record | None:
         """Read one record, consistently."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
-        return _record(answer.get("Item"))
+        return _record(self._get(key))
 
     def feedback_path(self) -> FeedbackPath | None:
         """Read what is known of the path on which events arrive, if any has arrived yet."""
-        answer = self._client.get_item(
-            TableName=self._table, Key=_key(FEEDBACK_PATH_KEY), ConsistentRead=True
-        )
-        return _feedback_path(answer.get("Item"))
+        return _feedback_path(self._get(FEEDBACK_PATH_KEY))
 
     def advance_feedback_path(self, sent_at_ms: int, now_ms: int, settle_window_ms: int) -> None:
         """Note that the `Send` event of a message accepted at `sent_at_ms` was recorded at `now_ms`."""
@@ -105,11 +98,18 @@ class LedgerTable:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **_unchanged(before),
                 )
-            except ClientError as error:
+            except (ClientError, BotoCoreError) as error:
                 before = _feedback_path(_condition_failure(error))
             else:
                 return
-        raise LedgerContentionError("the feedback path's item kept changing; the next event writes it")
+        raise LedgerUnavailableError(Failure(Certainty.LATER, "Contention"))
+
+    def _get(self, key: NotificationKey) -> Mapping[str, Attribute] | None:
+        try:
+            answer = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
+        except (ClientError, BotoCoreError) as error:
+            raise LedgerUnavailableError(classify_ledger_error(error)) from error
+        return answer.get("Item")
 
     def _apply(self, key: NotificationKey, decide: Decide, assumed: Record | None) -> Verdict:
         record = assumed
@@ -121,13 +121,11 @@ class LedgerTable:
                 self._client.update_item(
                     TableName=self._table, Key=_key(key), **expressions(step.guard, step.changes)
                 )
-            except ClientError as error:
+            except (ClientError, BotoCoreError) as error:
                 record = _record(_condition_failure(error))
             else:
                 return step.verdict
-        raise LedgerContentionError(
-            f"record {key} kept changing under {CONTENTION_LIMIT} decisions; try again"
-        )
+        raise LedgerUnavailableError(Failure(Certainty.LATER, "Contention"))
 
 
 def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
@@ -179,10 +177,13 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
     }
 
 
-def _condition_failure(error: ClientError) -> Mapping[str, Attribute] | None:
-    """The item that a condition failed on; any other error is raised again."""
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
+def _condition_failure(error: Exception) -> Mapping[str, Attribute] | None:
+    """The item that a condition failed on; any other error is raised as LedgerUnavailableError."""
+    if (
+        not isinstance(error, ClientError)
+        or error.response["Error"]["Code"] != "ConditionalCheckFailedException"
+    ):
+        raise LedgerUnavailableError(classify_ledger_error(error)) from error
     return error.response.get("Item")  # type: ignore[return-value]
 
 

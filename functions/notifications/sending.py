@@ -15,9 +15,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from notifications import ledger
-from notifications.failures import Certainty, Failure
+from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.keys import NotificationKey, notification_key, recipient_key
 from notifications.ledger import AttemptResult, Claim, Claimed, Record, Verdict
+from notifications.mailer import Mailer, Sent
 from notifications.order_event import InvalidOrderEventError, Notification, parse
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, RenderingError
@@ -26,7 +27,6 @@ from notifications.times import epoch_ms, iso
 if TYPE_CHECKING:
     from notifications.email_types import EmailTypes
     from notifications.feedback_path import FeedbackPath
-    from notifications.mailer import Mailer
 
 BACKOFF_BASE_SECONDS = 5.0
 BACKOFF_CAP_SECONDS = 900.0
@@ -36,6 +36,10 @@ times the send queue's maxReceiveCount, are how long an outage of SES loses noth
 holds the three together."""
 
 MINIMUM_WAIT_SECONDS = 1.0
+
+NO_TIME_LEFT = Failure(Certainty.LATER, "no time left in this invocation")
+CLAIMED_TOO_LATE = Failure(Certainty.LATER, "claimed too late to send")
+FEEDBACK_UNPROVEN = Failure(Certainty.LATER, "outcome unknown, and feedback is not known to arrive")
 
 
 class Outcome(StrEnum):
@@ -197,22 +201,29 @@ class SendEmail:
         patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
         wait = self._pacer.reserve(patience) if patience > 0 else None
         if wait is None:
-            return self._retry(message, context, "no time left in this invocation")
+            return self._put_off(message, context, NO_TIME_LEFT)
         self._sleep(wait)
 
-        verdict = self._claim(key, notification, ends_at_ms)
+        try:
+            verdict = self._claim(key, notification, ends_at_ms)
+        except LedgerUnavailableError as error:
+            return self._put_off(message, context, error.failure)
         if not isinstance(verdict, Claimed):
             return self._not_claimed(message, context, verdict)
         context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
-        if self._seconds() + deadlines.ses_seconds > ends_at_ms / 1000:
-            self._store.record_result(key, ledger.released(verdict, "claimed too late", self._at()))
-            return self._retry(message, context, "claimed too late to send")
-        answer = self._mailer.send(email, notification.recipient, key, verdict.attempt)
-        if isinstance(answer, Failure):
-            return self._not_sent(message, context, verdict, answer, ends_at_ms)
-        self._store.record_result(key, ledger.accepted(verdict, answer.message_id, self._at()))
-        latency_ms = int(self._seconds() * 1000) - message.sent_at_ms
-        return replace(context, outcome=Outcome.ACCEPTED, message_id=answer.message_id, latency_ms=latency_ms)
+        answer: Sent | Failure = CLAIMED_TOO_LATE
+        if self._seconds() + deadlines.ses_seconds <= ends_at_ms / 1000:
+            answer = self._mailer.send(email, notification.recipient, key, verdict.attempt)
+        if isinstance(answer, Sent):
+            latency_ms = int(self._seconds() * 1000) - message.sent_at_ms
+            context = replace(
+                context, outcome=Outcome.ACCEPTED, message_id=answer.message_id, latency_ms=latency_ms
+            )
+        try:
+            return self._conclude(message, key, context, verdict, answer, ends_at_ms)
+        except LedgerUnavailableError as error:
+            unrecorded = context if isinstance(answer, Sent) else replace(context, outcome=Outcome.UNKNOWN)
+            return self._await_settling(unrecorded, f"not recorded: {error.failure.code}", ends_at_ms)
 
     def _claim(self, key: NotificationKey, notification: Notification, ends_at_ms: int) -> Verdict:
         now = self._now()
@@ -248,36 +259,36 @@ class SendEmail:
                     context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=self._until(look_again_ms)
                 )
             case _:
-                detail = "an attempt's outcome is unknown, and feedback is not known to arrive"
-                return replace(self._retry(message, context, detail), outcome=Outcome.UNPROVEN)
+                return replace(self._put_off(message, context, FEEDBACK_UNPROVEN), outcome=Outcome.UNPROVEN)
 
-    def _not_sent(
-        self, message: QueueRecord, context: Result, claimed: Claimed, failure: Failure, ends_at_ms: int
+    def _conclude(
+        self,
+        message: QueueRecord,
+        key: NotificationKey,
+        context: Result,
+        claimed: Claimed,
+        answer: Sent | Failure,
+        ends_at_ms: int,
     ) -> Result:
-        key = context.key
-        if key is None:
-            raise ValueError("a claimed message has a key")
-        match failure.certainty:
-            case Certainty.UNKNOWN:
-                settled_ms = ends_at_ms + self._policy.settle_window_ms
-                return replace(
-                    context,
-                    outcome=Outcome.UNKNOWN,
-                    detail=failure.code,
-                    retry_after_seconds=self._until(settled_ms),
-                )
-            case Certainty.NEVER:
-                verdict = self._store.record_result(key, ledger.failed(claimed, failure.code, self._at()))
+        match answer:
+            case Sent(message_id):
+                self._store.record_result(key, ledger.accepted(claimed, message_id, self._at()))
+                return context
+            case Failure(Certainty.UNKNOWN, code):
+                return self._await_settling(replace(context, outcome=Outcome.UNKNOWN), code, ends_at_ms)
+            case Failure(Certainty.NEVER, code):
+                verdict = self._store.record_result(key, ledger.failed(claimed, code, self._at()))
                 if not isinstance(verdict, ledger.Recorded):
-                    return self._retry(
-                        message, context, f"{failure.code}, but the record says otherwise by now"
-                    )
-                return replace(context, outcome=Outcome.FAILED, detail=failure.code)
-            case certainty:
+                    return self._put_off(message, context, Failure(Certainty.LATER, f"{code}, overtaken"))
+                return replace(context, outcome=Outcome.FAILED, detail=code)
+            case failure:
                 self._store.record_result(key, ledger.released(claimed, failure.code, self._at()))
-                deferred = self._retry(message, context, failure.code)
-                configuration = certainty is Certainty.CONFIGURATION
-                return replace(deferred, outcome=Outcome.CONFIGURATION) if configuration else deferred
+                return self._put_off(message, context, failure)
+
+    def _await_settling(self, context: Result, detail: str, ends_at_ms: int) -> Result:
+        """The record stays SENDING: come back when an event, or the settle window, has decided."""
+        wait = self._until(ends_at_ms + self._policy.settle_window_ms)
+        return replace(context, detail=detail, retry_after_seconds=wait)
 
     def _too_old(self, message: QueueRecord, context: Result, field: str) -> Result:
         """An old event is a late duplicate if there is a record of it; else it is somebody's to decide on."""
@@ -292,9 +303,14 @@ class SendEmail:
         self._dead_letters.put(message.body, field, reason, email_type)
         return Result(Outcome.REFUSED, email_type=email_type, detail=f"{field} {reason}")
 
-    def _retry(self, message: QueueRecord, context: Result, detail: str) -> Result:
-        wait = backoff_seconds(message.receive_count, self._random())
-        return replace(context, outcome=Outcome.DEFERRED, detail=detail, retry_after_seconds=wait)
+    def _put_off(self, message: QueueRecord, context: Result, failure: Failure) -> Result:
+        configuration = failure.certainty is Certainty.CONFIGURATION
+        return replace(
+            context,
+            outcome=Outcome.CONFIGURATION if configuration else Outcome.DEFERRED,
+            detail=failure.code,
+            retry_after_seconds=backoff_seconds(message.receive_count, self._random()),
+        )
 
     def _until(self, moment_ms: int) -> float:
         wait = max(moment_ms / 1000 - self._seconds(), 0.0) + MINIMUM_WAIT_SECONDS

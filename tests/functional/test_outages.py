@@ -1,7 +1,7 @@
 """Outages of hours and days, in simulated time: nothing lost, nothing doubled, nobody needed.
 
-The real use cases run against a queue that behaves as SQS does (visibility, receive counts, retention, redrive;
-its numbers come from stacks/messaging.yaml), and a world whose parts fail for a while.
+The real use cases run against a queue that behaves as SQS does (visibility, receive counts, retention and
+redrive; its numbers come from stacks/messaging.yaml), and a world whose parts fail for a while.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from notifications.email_types import EmailTypes
-from notifications.failures import Certainty, Failure
+from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import NOT_ACCEPTED, Claim, SesEvent, Status, Verdict
 from notifications.mailer import Sent
-from notifications.queues import QueueRecord
 from notifications.order_event import Notification
+from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail
 from notifications.sending import Deadlines, Policy, SendEmail
 from tests.support.memory_ledger import MemoryLedger
@@ -43,7 +42,6 @@ START = datetime(2026, 11, 24, tzinfo=UTC)
 SEND_QUEUE = template("messaging")["Resources"]["SendQueue"]["Properties"]
 RETENTION = timedelta(seconds=SEND_QUEUE["MessageRetentionPeriod"])
 MAX_RECEIVE_COUNT = SEND_QUEUE["RedrivePolicy"]["maxReceiveCount"]
-VISIBILITY = timedelta(seconds=360)
 
 
 @dataclass(order=True)
@@ -124,14 +122,10 @@ class World:
             self.dead_letters.append(body)
             return
         record = QueueRecord("id", body, "handle", receive_count, ms(sent_at))
-        try:
-            result = self.use_case.handle(record, ms(self.now + TIMEOUT))
-            wait = result.retry_after_seconds
-            back = None if wait is None else timedelta(seconds=wait)
-        except ClientError:
-            back = VISIBILITY
-        if back is not None:
-            self.at(self.now + back, lambda: self.receive(body, sent_at, receive_count + 1))
+        result = self.use_case.handle(record, ms(self.now + TIMEOUT))
+        if result.retry_after_seconds is not None:
+            back = self.now + timedelta(seconds=result.retry_after_seconds)
+            self.at(back, lambda: self.receive(body, sent_at, receive_count + 1))
 
     def reserve(self, patience_seconds: float) -> float:
         return 0.0
@@ -187,7 +181,7 @@ class World:
 
     def check_ledger(self) -> None:
         if self.ledger_is_down:
-            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+            raise LedgerUnavailableError(Failure(Certainty.LATER, "ThrottlingException"))
 
     def assert_each_order_was_sent_once(self) -> None:
         assert self.published > 0

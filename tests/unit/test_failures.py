@@ -11,7 +11,15 @@ import pytest
 from botocore import exceptions as raised
 from botocore.exceptions import ClientError
 
-from notifications.failures import FINAL_TEXTS, SES_ERROR_CODES, Certainty, Failure, classify
+from notifications.failures import (
+    FINAL_TEXTS,
+    LEDGER_ERROR_CODES,
+    SES_ERROR_CODES,
+    Certainty,
+    Failure,
+    classify,
+    classify_ledger_error,
+)
 
 
 def answer(code: str, status: int, message: str = "") -> ClientError:
@@ -98,3 +106,30 @@ def test_only_what_fails_before_the_request_goes_out_is_a_clear_no(
 def test_code_of_a_failure_holds_nothing_of_what_ses_said() -> None:
     failure = classify(answer("MessageRejected", 400, "Email address is not verified: ada@example.com"))
     assert failure.code == "MessageRejected"
+
+
+def documented_ledger_errors() -> set[str]:
+    [model] = (Path(botocore.__file__).parent / "data" / "dynamodb").glob("*/service-2.json.gz")
+    operations = json.loads(gzip.decompress(model.read_bytes()))["operations"]
+    named = {error["shape"] for name in ("UpdateItem", "GetItem") for error in operations[name]["errors"]}
+    return named - {"ConditionalCheckFailedException"}
+
+
+@pytest.mark.parametrize("code", sorted(documented_ledger_errors()))
+def test_every_error_of_the_ledger_that_the_service_model_names_is_in_the_table(code: str) -> None:
+    assert code in LEDGER_ERROR_CODES
+
+
+@pytest.mark.parametrize(
+    ("error", "certainty"),
+    [
+        (answer("ThrottlingException", 400), Certainty.LATER),
+        (answer("SomethingNew", 503), Certainty.LATER),
+        (answer("SomethingNew", 429), Certainty.LATER),
+        (answer("SomethingNew", 400), Certainty.CONFIGURATION),
+        (answer("AccessDeniedException", 400), Certainty.CONFIGURATION),
+        (raised.ReadTimeoutError(endpoint_url="u"), Certainty.LATER),
+    ],
+)
+def test_error_of_the_ledger_before_a_send_is_never_unknown(error: Exception, certainty: Certainty) -> None:
+    assert classify_ledger_error(error).certainty is certainty

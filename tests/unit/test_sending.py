@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from notifications.email_types import EmailTypes
-from notifications.failures import Certainty, Failure
+from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
@@ -269,13 +269,45 @@ def test_sending_waits_for_its_place_before_it_claims(given: Given) -> None:
     assert given.slept == [7.0]
 
 
-def test_error_of_the_ledger_after_sending_leaves_the_attempt_to_its_events(given: Given) -> None:
-    def broken(*_: Any) -> Any:
-        raise ConnectionError
+def unavailable(certainty: Certainty) -> Callable[..., Any]:
+    def call(*_: Any) -> Any:
+        raise LedgerUnavailableError(Failure(certainty, "SomeCode"))
 
-    given.ledger.record_result = broken  # type: ignore[method-assign]
-    with pytest.raises(ConnectionError):
-        given.receive()
+    return call
+
+
+@pytest.mark.parametrize(
+    ("certainty", "outcome"),
+    [(Certainty.LATER, Outcome.DEFERRED), (Certainty.CONFIGURATION, Outcome.CONFIGURATION)],
+)
+def test_message_waits_when_the_ledger_cannot_be_claimed_from(
+    given: Given, certainty: Certainty, outcome: Outcome
+) -> None:
+    given.ledger.claim = unavailable(certainty)  # type: ignore[method-assign]
+    result = given.receive()
+    assert result.outcome is outcome
+    assert result.retry_after_seconds
+    assert given.ses.accepted == []
+
+
+def test_accepted_email_is_not_acknowledged_until_its_events_have_recorded_it(given: Given) -> None:
+    given.ledger.record_result = unavailable(Certainty.LATER)  # type: ignore[method-assign]
+    result = given.receive()
+    assert (result.outcome, result.message_id) == (Outcome.ACCEPTED, "message-1")
+    assert result.retry_after_seconds == BACKOFF_CAP_SECONDS
+    [key] = given.ledger.items
+    given.ledger.record_event(key, SesEvent("e", Status.SENT, "m", "now", "now", {}))
+    assert given.receive().outcome is Outcome.DUPLICATE
+    assert len(given.ses.accepted) == 1
+
+
+@pytest.mark.parametrize("certainty", [Certainty.LATER, Certainty.NEVER])
+def test_outcome_counts_as_unknown_when_a_refusal_cannot_be_recorded(
+    given: Given, certainty: Certainty
+) -> None:
+    given.ses.script = [refusal(certainty)]
+    given.ledger.record_result = unavailable(Certainty.LATER)  # type: ignore[method-assign]
+    assert given.receive().outcome is Outcome.UNKNOWN
     assert given.item()["status"] == Status.SENDING
 
 

@@ -64,7 +64,7 @@ def _reason_to_suppress(outcome: Outcome) -> str | None:
 
 
 def _report(event: Event, sending: Sending, recipient: str, at: float) -> None:
-    """Count an event in the account's metrics, the simulator's apart, and publish it if someone may listen."""
+    """Count an event in the account's metrics, unless it is the simulator's, and have it published."""
     name = sending.message.configuration_set
     configuration_set: dict[str, Any] = ses_v2._config_sets.get(name) or {}
     if not outcomes.is_simulator(recipient):
