@@ -115,9 +115,13 @@ def _show(console: Console, observed: Sequence[Observed]) -> bool:
     handled = [one for one in observed if one.refusal is None]
     _print(console, "Orders", table(*headings, rows=[_row(one) for one in handled]))
     refused = [
-        (one.order.order_id, one.order.what, f"{one.refusal['error_field']} {one.refusal['error_reason']}")
+        (
+            one.order.order_id,
+            one.order.what,
+            " ".join(one.refusal.get(name, "?") for name in ("error_field", "error_reason")),
+        )
         for one in observed
-        if one.refusal
+        if one.refusal is not None
     ]
     _print(console, "Refused, and kept in the dead-letter queue with the reason", table(rows=refused))
     _print(console, "Inbox", inbox([mail for one in observed for mail in one.mails]))

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from notifications.failures import Failure, classify
+from notifications.failures import Certainty, Failure, classify
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
@@ -91,6 +89,7 @@ class SesMailer:
                     {"Name": "attempt", "Value": str(attempt)},
                 ],
             )
-        except (BotoCoreError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request may have gone out
             return classify(error)
-        return Sent(answer["MessageId"])
+        message_id = answer.get("MessageId")
+        return Sent(message_id) if message_id else Failure(Certainty.UNKNOWN, "answer without a message id")

@@ -165,7 +165,7 @@ def test_find_shows_status_and_timeline_in_plain_language(environment: Environme
         "A-1",
         "ada@example.com",
         "Delivered to the recipient's mail server",
-        "Order event received",
+        "Order event taken up",
     ):
         assert part in result.stdout
 
