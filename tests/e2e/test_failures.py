@@ -96,3 +96,23 @@ def test_neighbours_are_sent_once_when_one_record_of_the_batch_fails(system: Sys
     assert_each_sent_once(system, ids)
     [record] = system.records(ids[2])
     assert record["attempt"] == 3
+
+
+def test_order_that_sns_cannot_deliver_waits_in_the_undelivered_queue_and_can_be_sent_from_there(
+    system: System,
+) -> None:
+    """SNS discards what a queue's policy refuses, unless the subscription has a dead-letter queue."""
+    url, id_ = system.outputs["SendQueueUrl"], order_id()
+    policy = system.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    system.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    try:
+        body = json.dumps(order(id_))
+        system.publish(body)
+        wait_for(
+            "the undelivered order", lambda: body in system.dead_letters("OrderEventsUndeliveredQueueUrl")
+        )
+    finally:
+        system.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=dict(policy))
+    system.enqueue(body)
+    system.wait_for_status(id_, "DELIVERED")
+    assert len(system.accepted(id_)) == 1
