@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,15 +96,19 @@ def build(target: Target, architecture: str = "arm64") -> Artifact:
             f"{_dotted(running)}. Run it with `uv run --python {_dotted(LAMBDA_PYTHON)} …`."
         )
     name = f"aws-{architecture}" if target == "aws" else "local"
-    code = BUILD / "code" / name
-    directory = BUILD / "artifact" / name
-    _lay_out_code(code, _dependencies(target, architecture))
-    if running == LAMBDA_PYTHON:
-        _compile(code)
-    shutil.rmtree(directory, ignore_errors=True)
-    shutil.copytree(PROJECT / "stacks", directory / "stacks")
-    _zip(code, directory / "functions.zip")
-    return Artifact(directory, f"releases/{_content_hash(directory)}/")
+    dependencies = _dependencies(target, architecture)
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=BUILD) as scratch:
+        code, release = Path(scratch) / "code", Path(scratch) / "release"
+        _lay_out_code(code, dependencies)
+        if running == LAMBDA_PYTHON:
+            _compile(code)
+        shutil.copytree(PROJECT / "stacks", release / "stacks")
+        _zip(code, release / "functions.zip")
+        content = _content_hash(release)
+        directory = BUILD / "artifact" / name / content
+        _move_into_place(release, directory)
+    return Artifact(directory, f"releases/{content}/")
 
 
 def publish(artifact: Artifact, s3: S3Client, bucket: str) -> None:
@@ -153,11 +158,17 @@ def _dependencies(target: Target, architecture: str) -> Path:
             *wheels,
             *("--target", str(partial / "site"), "--requirement", str(listing)),
         )
-        try:
-            partial.rename(folder)
-        except OSError:  # another build was faster
-            shutil.rmtree(partial)
+        _move_into_place(partial, folder)
     return folder / "site"
+
+
+def _move_into_place(made: Path, target: Path) -> None:
+    """Rename; if another build was faster, its result is the same."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made.rename(target)
+    except OSError:
+        shutil.rmtree(made)
 
 
 def _lay_out_code(code: Path, dependencies: Path) -> None:

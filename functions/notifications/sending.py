@@ -255,9 +255,8 @@ class SendEmail:
                 detail = f"{status}{'' if same_content else ', with other content'}"
                 return replace(context, outcome=Outcome.DUPLICATE, detail=detail)
             case ledger.InFlight(look_again_ms):
-                return replace(
-                    context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=self._until(look_again_ms)
-                )
+                wait = min(self._until(look_again_ms), backoff_seconds(message.receive_count, self._random()))
+                return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
             case _:
                 return replace(self._put_off(message, context, FEEDBACK_UNPROVEN), outcome=Outcome.UNPROVEN)
 

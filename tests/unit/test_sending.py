@@ -239,7 +239,7 @@ def test_second_worker_waits_while_the_first_may_be_sending(given: Given) -> Non
     given.ses.while_sending = lambda: seen.append(given.receive()) if not seen else None
     given.receive()
     assert seen[0].outcome is Outcome.IN_FLIGHT
-    assert seen[0].retry_after_seconds == pytest.approx(61)
+    assert seen[0].retry_after_seconds == backoff_seconds(1, 0.5)
     assert len(given.ses.accepted) == 1
 
 
