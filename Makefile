@@ -18,7 +18,7 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 	$(RUN) notify demo $(if $(KEEP),--keep)
 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 verify: lint test chaos ## The complete check
 
