@@ -1,0 +1,1 @@
+"""Build, emulator and checks: what a pipeline runs."""

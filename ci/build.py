@@ -33,7 +33,7 @@ WHEEL_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux
 Target = Literal["local", "aws"]
 
 OPERATIONS = {
-    "dynamodb": ("GetItem", "PutItem", "UpdateItem"),
+    "dynamodb": ("GetItem", "PutItem", "Scan", "UpdateItem"),
     "sesv2": ("GetAccount", "SendEmail"),
     "sqs": ("ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"),
 }

@@ -60,7 +60,7 @@ def render() -> str:
             *(f"| {what} | {certainty} | {MEANING[certainty]} |" for what, certainty in ledger_rows),
             "",
             "When the result cannot be written, after the call to SES, the record stays SENDING whatever",
-            "DynamoDB said: the message comes back after the settle window, and what SES's events have said by",
+            "DynamoDB said: the message comes back after the settle window, and what its events have said by",
             "then counts.",
             "",
             "Texts with which SES says that an address will never do (compared without case):",

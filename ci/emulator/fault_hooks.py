@@ -6,7 +6,7 @@ import contextvars
 import threading
 from typing import Any
 
-from ministack.services import lambda_svc, sns, sqs  # type: ignore[import-untyped]
+from ministack.services import lambda_svc, sns, sqs
 
 from ci.emulator.faults import plan
 

@@ -15,8 +15,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import sts  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime
+from ministack.services import sts
 
 _spawning: contextvars.ContextVar[Any] = contextvars.ContextVar("spawning", default=None)
 _lock = threading.Lock()

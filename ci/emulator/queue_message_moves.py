@@ -11,8 +11,8 @@ import json
 import time
 from typing import Any
 
-from ministack.core.responses import AccountRegionScopedDict, new_uuid  # type: ignore[import-untyped]
-from ministack.services import sqs  # type: ignore[import-untyped]
+from ministack.core.responses import AccountRegionScopedDict, new_uuid
+from ministack.services import sqs
 
 _UNKNOWN_SOURCE = "CouldNotDetermineMessageSource"
 

@@ -3,10 +3,10 @@
 MiniStack asks only with ``AUTH=true``; a template that forgets a permission would pass here and fail on AWS.
 """
 
-from ministack.core.arn import ArnParseError, parse_arn  # type: ignore[import-untyped]
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy  # type: ignore[import-untyped]
-from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
-from ministack.services import kms  # type: ignore[import-untyped]
+from ministack.core.arn import ArnParseError, parse_arn
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import kms
 
 _KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 

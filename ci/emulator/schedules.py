@@ -19,8 +19,8 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.session import get_session
-from ministack.core.responses import get_region  # type: ignore[import-untyped]
-from ministack.services import eventbridge, scheduler  # type: ignore[import-untyped]
+from ministack.core.responses import get_region
+from ministack.services import eventbridge, scheduler
 
 _LOOK_INTERVAL_SECONDS = 1
 _SCHEDULER_SOURCE = "aws.scheduler"

@@ -42,6 +42,9 @@ GAPS = (
     "ci.emulator.cloudformation.budgets",
     "ci.emulator.cloudformation.composite_alarms",
     "ci.emulator.cloudformation.metric_math_alarms",
+    "ci.emulator.cloudformation.nested_stacks",
+    "ci.emulator.cloudformation.generated_secrets",
+    "ci.emulator.cloudformation.role_policies",
     "ci.emulator.cloudwatch.alarms",
     "ci.emulator.cloudwatch.metric_data",
     "ci.emulator.cloudwatch.embedded_metrics",
@@ -250,7 +253,7 @@ async def _serve(sock: socket.socket, ready_file: Path | None) -> None:
 
 def build_application(stopping: asyncio.Event) -> Any:
     """MiniStack's ASGI application with every gap closed, faults and the control API in front of it."""
-    from ministack.app import app  # type: ignore[import-untyped] # noqa: PLC0415 - after the environment is set
+    from ministack.app import app  # noqa: PLC0415 - after the environment is set
 
     from ci.emulator import fault_boundary, fault_control  # noqa: PLC0415
     from ci.emulator.control_api import ControlApi, route  # noqa: PLC0415

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core.responses import new_uuid  # type: ignore[import-untyped]
-from ministack.services import sns, sqs  # type: ignore[import-untyped]
+from ministack.core.responses import new_uuid
+from ministack.services import sns, sqs
 
 from ci.emulator.resource_policies import lets_service, lets_service_use_key
 

@@ -1,4 +1,4 @@
-"""The functions' settings: environment variables that stacks/sending.yaml sets, read once and typed."""
+"""The functions' settings: environment variables that the templates set, read once and typed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _FromEnvironment:
                 except ValueError:
                     problems.append(f"{name} is not a number")
         if problems:
-            raise SettingsError(f"{'; '.join(problems)}. stacks/sending.yaml sets them.")
+            raise SettingsError(f"{'; '.join(problems)}. The function's template in stacks/ sets them.")
         return cls(**values)
 
 
@@ -71,4 +71,12 @@ class TrackSettings(_FromEnvironment):
     feedback_queue_url: str
     feedback_dead_letter_queue_url: str
     settle_window_seconds: int
+    function_timeout_seconds: int
+
+
+@dataclass(frozen=True)
+class CheckSettings(_FromEnvironment):
+    """Settings of `check_ledger`."""
+
+    ledger_table_name: str
     function_timeout_seconds: int

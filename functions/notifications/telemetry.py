@@ -25,13 +25,15 @@ UNKNOWN_RESENT = "UnknownResent"
 EMAILS_DELIVERED = "EmailsDelivered"
 HARD_BOUNCES = "HardBounces"
 COMPLAINTS = "Complaints"
+NOTIFICATIONS_OVERDUE = "NotificationsOverdue"
+"""What the daily check found; emitted even when it is none."""
 ACCEPTANCE_LATENCY = "AcceptanceLatency"
 """Milliseconds from an order event entering the send queue until SES accepted its email."""
 
 
-def count(name: str) -> None:
-    """Count one."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+def count(name: str, number: int = 1) -> None:
+    """Count one, or so many."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
 
 
 def latency(milliseconds: int) -> None:

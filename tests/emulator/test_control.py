@@ -18,6 +18,14 @@ from tests.emulator.ses_feedback import email, wait_until
 
 PROJECT = Path(__file__).parents[2]
 
+SLEEPER = """
+import pathlib, time
+
+def handler(event, context):
+    pathlib.Path("{asleep}").touch()
+    time.sleep(60)
+"""
+
 
 def test_emulator_listens_on_the_loopback_address_alone(running_emulator):
     process = psutil.Process(running_emulator.pid)
@@ -48,10 +56,10 @@ def test_emulator_that_cannot_start_says_why(tmp_path):
 
 def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
     emulator = start(None, tmp_path / "emulator.log")
-    functions = clients_of(emulator)("lambda")
-    functions.create_function(**function("import time\ndef handler(event, context):\n    time.sleep(60)\n"))
+    functions, asleep = clients_of(emulator)("lambda"), tmp_path / "asleep"
+    functions.create_function(**function(SLEEPER.format(asleep=asleep)))
     functions.invoke(FunctionName="function", InvocationType="Event")
-    wait_until(lambda: psutil.Process(emulator.pid).children())
+    wait_until(asleep.exists)
     workers = psutil.Process(emulator.pid).children(recursive=True)
     emulator.control.set_faults([{"name": "hang", "operation": "sqs:*", "effect": "no_answer"}])
     with socket.create_connection(("127.0.0.1", emulator.port)) as waiting:

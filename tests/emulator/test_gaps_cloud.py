@@ -55,9 +55,11 @@ def published(namespace: str) -> set[str]:
 # --- CloudFormation ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("resource_type", ["AWS::Budgets::Budget", "AWS::CloudWatch::CompositeAlarm"])
+@pytest.mark.parametrize(
+    "resource_type", ["AWS::Budgets::Budget", "AWS::CloudWatch::CompositeAlarm", "AWS::IAM::RolePolicy"]
+)
 def test_cloudformation_does_not_know_the_type(resource_type):
-    """Supplied by ci.emulator.cloudformation: budgets, composite_alarms."""
+    """Supplied by ci.emulator.cloudformation: budgets, composite_alarms, role_policies."""
     assert resource_type not in provisioners._RESOURCE_HANDLERS
 
 
@@ -103,6 +105,67 @@ def test_cloudformation_keeps_numbers_of_parameters_as_text(monkeypatch, name):
     mapping_id, _ = provisioners._lambda_esm_create("Mapping", properties, "stack")
 
     assert lambda_svc._esms.pop(mapping_id)["ScalingConfig"] == {"MaximumConcurrency": "5"}
+
+
+def test_cloudformation_generates_secrets_with_punctuation_that_is_excluded():
+    """Supplied by ci.emulator.cloudformation.generated_secrets."""
+    settings = {"PasswordLength": 2000, "ExcludePunctuation": True}
+
+    secret = provisioners._sm_secret_string({"GenerateSecretString": settings})
+
+    assert not secret.isalnum()
+
+
+@pytest.fixture
+def nested_stack(monkeypatch):
+    """Creates, updates and deletes a nested stack of one topic with this name."""
+    template = {}
+    monkeypatch.setattr(helpers, "_resolve_template", lambda _: (json.dumps(template), None))
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
+    properties = {"TemplateURL": "https://s3.us-east-1.amazonaws.com/bucket/child.yaml"}
+
+    class NestedStack:
+        def create(self, topic_name: str, **attributes: str):
+            topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": topic_name}, **attributes}
+            outputs = {"Name": {"Value": {"Fn::GetAtt": ["Topic", "TopicName"]}}}
+            template.update(Resources={"Topic": topic}, Outputs=outputs)
+            self.id, _ = handlers["create"]("Child", properties, "parent")
+
+        def update(self):
+            handlers["update"](self.id, properties, properties, "parent")
+
+        def delete(self):
+            handlers["delete"](self.id, properties)
+
+    return NestedStack()
+
+
+def test_nested_stacks_leave_dynamic_references_as_they_are(nested_stack):
+    """Supplied by ci.emulator.cloudformation.nested_stacks."""
+    reference = "{{resolve:secretsmanager:none}}"
+
+    nested_stack.create(reference)
+
+    [topic_arn] = sns._topics
+    assert topic_arn.endswith(reference)
+
+
+def test_updates_of_nested_stacks_forget_attributes(nested_stack, name):
+    """Supplied by ci.emulator.cloudformation.nested_stacks."""
+    nested_stack.create(name)
+
+    with pytest.raises(ValueError, match="TopicName"):
+        nested_stack.update()
+
+
+def test_nested_stacks_delete_what_they_should_retain(nested_stack, name):
+    """Supplied by ci.emulator.cloudformation.nested_stacks."""
+    nested_stack.create(name, DeletionPolicy="Retain")
+    assert len(sns._topics) == 1
+
+    nested_stack.delete()
+
+    assert len(sns._topics) == 0
 
 
 # --- messages ------------------------------------------------------------------------------------

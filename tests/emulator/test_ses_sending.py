@@ -9,6 +9,8 @@ from email.message import EmailMessage
 import pytest
 from botocore.exceptions import ClientError
 
+from ci.emulator.ses import message
+from ci.emulator.ses.errors import SesError
 from tests.emulator.ses_feedback import email, simple
 
 
@@ -83,7 +85,7 @@ def test_raw_message_is_refused_when_nothing_says_who_it_is_from(ses):
 
 
 @pytest.mark.parametrize(
-    ("address", "message"),
+    ("address", "text"),
     [
         ("ada.example.com", "Missing final '@domain'"),
         ("@example.com", "Missing local name"),
@@ -100,9 +102,9 @@ def test_raw_message_is_refused_when_nothing_says_who_it_is_from(ses):
         ("ada@example..com", "Domain contains dot-dot"),
     ],
 )
-def test_address_is_refused_when_it_breaks_the_rules(emulator, ses, address, message):
+def test_address_is_refused_when_it_breaks_the_rules(emulator, ses, address, text):
     """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html: 7-bit ASCII."""
-    assert refusal(ses, email(address)) == ("BadRequestException", 400, message)
+    assert refusal(ses, email(address)) == ("BadRequestException", 400, text)
     assert emulator.control.accepted() == []
 
 
@@ -143,13 +145,13 @@ def test_message_is_refused_above_fifty_recipients(emulator, ses):
 def test_message_is_refused_above_forty_megabytes(ses):
     """https://docs.aws.amazon.com/ses/latest/dg/quotas.html (message quotas)."""
     content = simple(text="x" * (40 * 1024 * 1024))
-    code, status, message = refusal(ses, email(Content=content))
+    code, status, text = refusal(ses, email(Content=content))
     assert (code, status) == ("BadRequestException", 400)
-    assert message.startswith("Message length is more than 41943040 bytes long")
+    assert text.startswith("Message length is more than 41943040 bytes long")
 
 
 @pytest.mark.parametrize(
-    ("tag", "message"),
+    ("tag", "text"),
     [
         (
             {"Name": "order:id", "Value": "1"},
@@ -163,9 +165,14 @@ def test_message_is_refused_above_forty_megabytes(ses):
         ({"Name": "order", "Value": "v" * 257}, "Tag value cannot exceed 256 characters."),
     ],
 )
-def test_tag_is_refused_when_it_breaks_the_rules(ses, tag, message):
+def test_tag_is_refused_when_it_breaks_the_rules(ses, tag, text):
     """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html."""
-    assert refusal(ses, email(EmailTags=[tag])) == ("BadRequestException", 400, message)
+    assert refusal(ses, email(EmailTags=[tag])) == ("BadRequestException", 400, text)
+
+
+def test_tags_are_refused_above_fifty(ses):
+    tags = [{"Name": f"tag{number}", "Value": "1"} for number in range(51)]
+    assert refusal(ses, email(EmailTags=tags))[:2] == ("BadRequestException", 400)
 
 
 def test_tags_of_full_length_are_accepted(emulator, ses):
@@ -185,14 +192,24 @@ def test_tags_of_full_length_are_accepted(emulator, ses):
 )
 def test_header_is_refused_when_it_breaks_the_rules(ses, headers, rule):
     """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageHeader.html."""
-    code, status, message = refusal(ses, email(Content=simple(Headers=headers)))
+    code, status, text = refusal(ses, email(Content=simple(Headers=headers)))
     assert (code, status) == ("BadRequestException", 400)
-    assert f"at 'content.simple.{rule}' failed to satisfy constraint" in message
+    assert f"at 'content.simple.{rule}' failed to satisfy constraint" in text
 
 
 def test_content_must_be_of_exactly_one_kind(ses):
     both = {**simple(), "Raw": {"Data": b"From: a@shop.example\r\n\r\ntext"}}
     assert refusal(ses, email(Content=both))[:2] == ("BadRequestException", 400)
+
+
+def test_message_is_refused_when_its_template_does_not_exist(ses):
+    content = {"Template": {"TemplateName": "missing", "TemplateData": "{}"}}
+    assert refusal(ses, email(Content=content))[:2] == ("NotFoundException", 404)
+
+
+def test_raw_message_is_refused_when_it_is_not_base64():
+    with pytest.raises(SesError, match="isn't base64"):
+        message.parse({"Content": {"Raw": {"Data": "§"}}})
 
 
 def test_message_is_refused_when_its_configuration_set_does_not_exist(emulator, ses):
@@ -220,9 +237,9 @@ def test_message_is_refused_while_its_configuration_set_is_paused(ses, feedback)
 def test_message_is_refused_while_the_account_is_paused(ses):
     """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutAccountSendingAttributes.html."""
     ses.put_account_sending_attributes(SendingEnabled=False)
-    code, status, message = refusal(ses, email())
+    code, status, text = refusal(ses, email())
     assert (code, status) == ("SendingPausedException", 400)
-    assert message.startswith("Sending paused for this account.")
+    assert text.startswith("Sending paused for this account.")
     assert ses.get_account()["SendingEnabled"] is False
 
 

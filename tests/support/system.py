@@ -1,4 +1,4 @@
-"""The whole system on an emulator of its own, deployed through CloudFormation from the project's templates."""
+"""The whole system on an emulator of its own, deployed through CloudFormation from the templates."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PATIENCE_SECONDS = 120.0
 FAST = {
     "FunctionTimeoutSeconds": "6",
     "VisibilityTimeoutSeconds": "8",
-    "SettleWindowSeconds": "3",
+    "SettleWindowSeconds": "6",
 }
 """Parameters with which crashes and unknown outcomes resolve in seconds."""
 
 PROBE_PAUSE_SECONDS = 1.0
-"""Less than the settle window: a longer silence would count as a break of the feedback path."""
+"""Far less than the settle window: a silence as long as that counts as a break of the feedback path."""
 
 T = TypeVar("T")
 

@@ -35,6 +35,7 @@ _NAMED = {
     "AWS::DynamoDB::Table": ("TableName", f"dynamodb:{_HERE}:table/"),
     "AWS::Lambda::Function": ("FunctionName", f"lambda:{_HERE}:function:"),
     "AWS::Logs::LogGroup": ("LogGroupName", f"logs:{_HERE}:log-group:"),
+    "AWS::Scheduler::ScheduleGroup": ("Name", f"scheduler:{_HERE}:schedule-group/"),
     "AWS::SES::ConfigurationSet": ("Name", f"ses:{_HERE}:configuration-set/"),
     "AWS::SNS::Topic": ("TopicName", f"sns:{_HERE}:"),
     "AWS::SQS::Queue": ("QueueName", f"sqs:{_HERE}:"),

@@ -5,12 +5,16 @@ from dataclasses import fields
 import pytest
 
 from notifications.queues import BATCH_SIZE
-from notifications.settings import SendSettings, TrackSettings
+from notifications.settings import CheckSettings, SendSettings, TrackSettings
 from tests.templates.model import Resource, Stack, deploy, resources_of
 
 STACKS = deploy("prod")
 FUNCTIONS = resources_of(STACKS, "AWS::Lambda::Function")
-SETTINGS = {"SendEmailFunction": SendSettings, "TrackDeliveryFunction": TrackSettings}
+SETTINGS = {
+    "SendEmailFunction": SendSettings,
+    "TrackDeliveryFunction": TrackSettings,
+    "CheckLedgerFunction": CheckSettings,
+}
 MAPPINGS = {"SendEmailMapping": "SendQueueArn", "TrackDeliveryMapping": "FeedbackQueueArn"}
 
 
@@ -35,7 +39,7 @@ def test_functions_settings_are_readable(function: Resource) -> None:
 def test_function_knows_its_own_timeout_and_the_service_that_its_metrics_are_of(function: Resource) -> None:
     variables = function.properties["Environment"]["Variables"]
 
-    assert variables["FUNCTION_TIMEOUT_SECONDS"] == function.properties["Timeout"]
+    assert variables["FUNCTION_TIMEOUT_SECONDS"] == str(function.properties["Timeout"])
     assert variables["POWERTOOLS_SERVICE_NAME"] == "email-notifications-prod"
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "EmailNotifications"
 
@@ -61,6 +65,7 @@ def test_function_comes_from_the_release_and_runs_where_it_is_cheapest(function:
         == {
             "SendEmailFunction": "send_email.handler",
             "TrackDeliveryFunction": "track_delivery.handler",
+            "CheckLedgerFunction": "check_ledger.handler",
         }[function.logical_id]
     )
     assert "ReservedConcurrentExecutions" not in properties
@@ -89,3 +94,19 @@ def test_function_paces_itself_by_the_concurrency_that_the_mapping_allows() -> N
 @pytest.mark.parametrize("name", MAPPINGS)
 def test_deployment_leaves_a_hold_in_place(name: str) -> None:
     assert "Enabled" not in mapping(name)
+
+
+def test_ledger_is_checked_once_a_day_at_the_hour_that_is_set() -> None:
+    stacks = deploy("prod", LedgerCheckHourUtc="17")["observability"].resources
+    schedule = stacks["CheckLedgerSchedule"].properties
+
+    assert schedule["ScheduleExpression"] == "cron(0 17 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["Target"]["Arn"] == stacks["CheckLedgerFunction"].arn
+    assert "State" not in schedule
+
+
+def test_schedules_settings_stay_text_when_a_tool_rewrites_the_template() -> None:
+    """rain writes "OFF" without quotes, and YAML 1.1 reads that as false."""
+    for schedule in resources_of(STACKS, "AWS::Scheduler::Schedule"):
+        assert schedule.properties["FlexibleTimeWindow"]["Mode"] == "FLEXIBLE"

@@ -55,8 +55,19 @@ def test_alarm_tells_when_it_starts_and_when_it_ends(alarm: Resource) -> None:
 
     assert alarm.properties["AlarmActions"] == topic
     assert alarm.properties["OKActions"] == topic
-    assert alarm.properties["TreatMissingData"] == "notBreaching"
     assert alarm.name.startswith(f"{SERVICE}-")
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.logical_id)
+def test_alarm_is_quiet_without_data_but_for_the_daily_check_which_tells_that_it_did_not_run(
+    alarm: Resource,
+) -> None:
+    is_check = alarm.logical_id == "NotificationsOverdueAlarm"
+
+    assert alarm.properties["TreatMissingData"] == ("missing" if is_check else "notBreaching")
+    assert alarm.properties.get("InsufficientDataActions") == (
+        alarm.properties["AlarmActions"] if is_check else None
+    )
 
 
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.logical_id)
@@ -109,6 +120,24 @@ def test_errors_of_every_function_raise_an_alarm() -> None:
     }
 
     assert watched == NAMES["FunctionName"]
+
+
+def test_check_that_fails_with_both_repetitions_raises_an_alarm() -> None:
+    alarm = STACKS["observability"].resources["CheckLedgerErrorsAlarm"].properties
+
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
+        "Sum",
+        2,
+        "GreaterThanThreshold",
+    )
+
+
+def test_one_overdue_notification_raises_an_alarm_until_the_next_check_finds_none() -> None:
+    alarm = STACKS["observability"].resources["NotificationsOverdueAlarm"].properties
+
+    assert alarm["MetricName"] == telemetry.NOTIFICATIONS_OVERDUE
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == ("Maximum", 86400, 1)
 
 
 def test_bounce_rate_of_more_than_5_percent_raises_an_alarm_from_a_minimum_volume_on() -> None:

@@ -59,16 +59,39 @@ def test_iam_entity_has_no_name_that_could_collide_between_regions() -> None:
     assert "BudgetName" not in str(resources_of(STACKS, "AWS::Budgets::Budget"))
 
 
-def test_function_has_a_role_of_its_own_that_only_lambda_assumes() -> None:
+def test_function_and_schedule_has_a_role_of_its_own_that_only_its_service_assumes() -> None:
     roles = {resource.arn: resource for resource in resources_of(STACKS, "AWS::IAM::Role")}
-    used = [function.properties["Role"] for function in resources_of(STACKS, "AWS::Lambda::Function")]
+    users = [
+        (function.properties["Role"], "lambda.amazonaws.com")
+        for function in resources_of(STACKS, "AWS::Lambda::Function")
+    ] + [
+        (schedule.properties["Target"]["RoleArn"], "scheduler.amazonaws.com")
+        for schedule in resources_of(STACKS, "AWS::Scheduler::Schedule")
+    ]
 
-    assert sorted(used) == sorted(roles)
-    for role in roles.values():
-        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert sorted(role for role, _ in users) == sorted(roles)
+    for role, service in users:
+        (statement,) = roles[role].properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": service}
         assert statement["Action"] == "sts:AssumeRole"
-        assert "ManagedPolicyArns" not in role.properties
+        assert "ManagedPolicyArns" not in roles[role].properties
+
+
+@pytest.mark.parametrize(
+    "schedule", resources_of(STACKS, "AWS::Scheduler::Schedule"), ids=lambda schedule: schedule.logical_id
+)
+def test_schedules_role_trusts_the_group_of_this_deployment_and_may_start_its_target(
+    schedule: Resource,
+) -> None:
+    roles = {resource.arn: resource for resource in resources_of(STACKS, "AWS::IAM::Role")}
+    role = roles[schedule.properties["Target"]["RoleArn"]]
+    (group,) = resources_of(STACKS, "AWS::Scheduler::ScheduleGroup")
+
+    assert schedule.properties["GroupName"] == group.name
+    assert role.properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group.arn}
+    }
+    assert [s["Resource"] for s in statements_of(role)] == [schedule.properties["Target"]["Arn"]]
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.logical_id)
@@ -152,6 +175,13 @@ def test_roles_may_do_what_the_functions_do_and_no_more() -> None:
         ("kms:Decrypt", "Key"),
         ("kms:GenerateDataKey", "Key"),
     }
+    assert rights["CheckLedgerRole"] == {
+        ("dynamodb:Scan", f"{prefix}-ledger"),
+        ("logs:CreateLogStream", "*"),
+        ("logs:PutLogEvents", "*"),
+        ("kms:Decrypt", "Key"),
+    }
+    assert rights["CheckLedgerScheduleRole"] == {("lambda:InvokeFunction", f"{prefix}-check-ledger")}
 
 
 def test_function_writes_to_its_own_log_group_only() -> None:
@@ -164,6 +194,7 @@ def test_function_writes_to_its_own_log_group_only() -> None:
     assert groups == {
         "SendEmailRole": "/aws/lambda/email-notifications-prod-send-email",
         "TrackDeliveryRole": "/aws/lambda/email-notifications-prod-track-delivery",
+        "CheckLedgerRole": "/aws/lambda/email-notifications-prod-check-ledger",
     }
 
 
@@ -206,6 +237,7 @@ def test_key_names_who_may_use_it() -> None:
         ROOT_PRINCIPAL,
         f"arn:aws:iam::{ACCOUNT}:role/SendEmailRole",
         f"arn:aws:iam::{ACCOUNT}:role/TrackDeliveryRole",
+        f"arn:aws:iam::{ACCOUNT}:role/CheckLedgerRole",
         "ses.amazonaws.com",
         "sns.amazonaws.com",
         "cloudwatch.amazonaws.com",

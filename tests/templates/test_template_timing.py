@@ -2,12 +2,14 @@
 
 import pytest
 
+from notifications.overdue import OUTCOME_LIFE, REPORTED_DAYS, SEND_QUEUE_LIFE
 from notifications.queues import ATTRIBUTE_LENGTH
 from notifications.sending import BACKOFF_CAP_SECONDS, backoff_seconds
 from tests.templates.model import ENVIRONMENTS, deploy, resources_of, template
 
 HOUR, DAY = 3600, 86400
 QUEUES = {queue.logical_id: queue.properties for queue in resources_of(deploy("prod"), "AWS::SQS::Queue")}
+FED_BY_QUEUES = ("SendEmailFunction", "TrackDeliveryFunction")
 LEAST_RANDOM, MOST_RANDOM = 0.0, 1.0
 MEBIBYTE = 1_048_576
 
@@ -27,7 +29,8 @@ def retention(queue: str) -> int:
 def test_queue_hides_a_message_for_six_times_its_functions_timeout(environment: str, queue: str) -> None:
     stacks = deploy(environment)
     visibility = int(stacks["messaging"].resources[queue].properties["VisibilityTimeout"])
-    timeouts = [int(f.properties["Timeout"]) for f in resources_of(stacks, "AWS::Lambda::Function")]
+    fed_by_queues = [stacks["sending"].resources[name] for name in FED_BY_QUEUES]
+    timeouts = [int(function.properties["Timeout"]) for function in fed_by_queues]
 
     assert visibility >= 6 * max(timeouts)
 
@@ -78,6 +81,16 @@ def test_record_outlives_the_longest_way_of_its_order_event_through_the_queues()
 
     shortest_record = parameters["RecordRetentionDays"]["MinValue"] * DAY
     assert shortest_record > oldest_event + undelivered_then_sent + set_aside_then_sent_again
+
+
+def test_notification_is_overdue_as_soon_as_its_order_event_cannot_be_in_the_send_queue_any_more() -> None:
+    assert SEND_QUEUE_LIFE.total_seconds() == retention("SendQueue")
+
+
+def test_overdue_notification_is_reported_before_its_record_expires() -> None:
+    shortest_record = template("root")["Parameters"]["RecordRetentionDays"]["MinValue"]
+
+    assert shortest_record > max(SEND_QUEUE_LIFE, OUTCOME_LIFE).days + REPORTED_DAYS
 
 
 @pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "local"])

@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 import copy
 from typing import Any
 
-from ministack.services import budgets  # type: ignore[import-untyped]
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services import budgets
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import refuse_failure
 

@@ -5,8 +5,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.services import cloudwatch  # type: ignore[import-untyped]
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import boolean, present, refuse_failure
 

@@ -9,8 +9,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 import json
 from typing import Any
 
-from ministack.services import secretsmanager  # type: ignore[import-untyped]
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services import secretsmanager
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import boolean, present, refuse_failure
 
@@ -37,7 +37,9 @@ def _secret_string(properties: dict[str, Any]) -> str:
     password = _password(settings)
     if settings.get("SecretStringTemplate") is None:
         return password
-    return json.dumps(json.loads(settings["SecretStringTemplate"]) | {settings["GenerateStringKey"]: password})
+    return json.dumps(
+        json.loads(settings["SecretStringTemplate"]) | {settings["GenerateStringKey"]: password}
+    )
 
 
 def _password(settings: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import boolean, present
 from ci.emulator.cloudwatch.metric_queries import check_alarm_queries

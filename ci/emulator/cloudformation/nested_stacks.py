@@ -1,8 +1,8 @@
 """Nested stacks, treated as MiniStack treats a stack of its own.
 
-Inside a nested stack MiniStack leaves ``{{resolve:…}}`` as it is. When it updates one, it forgets the attributes of
-every resource that does not change, so that the next ``Fn::GetAtt`` of such a resource fails the update. When it
-deletes one, it deletes the resources that are to be retained, too.
+Inside a nested stack MiniStack leaves ``{{resolve:…}}`` as it is. When it updates one, it forgets the
+attributes of every resource that does not change, so that the next ``Fn::GetAtt`` of such a resource fails.
+When it deletes one, it deletes the resources that are to be retained, too.
 
 Sources
 -------
@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attri
 
 from typing import Any
 
-from ministack.services import cloudformation  # type: ignore[import-untyped]
+from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, provisioners, stacks
 
 Properties = dict[str, Any]
@@ -31,7 +31,9 @@ def install() -> None:
     handlers = provisioners._RESOURCE_HANDLERS[_TYPE]
     original_delete = handlers["delete"]
 
-    def provision(resource_type: str, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+    def provision(
+        resource_type: str, logical_id: str, properties: Properties, stack_name: str
+    ) -> Provisioned:
         provisioned: Provisioned = original_provision(
             resource_type, logical_id, _resolved(properties), stack_name
         )

@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 import json
 from typing import Any
 
-from ministack.services import iam  # type: ignore[import-untyped]
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services import iam
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import refuse_failure
 
@@ -25,7 +25,10 @@ def install() -> None:
 def _create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, dict[str, str]]:
     document = properties["PolicyDocument"]
     response = iam._put_role_policy(
-        {**_identity(properties), "PolicyDocument": document if isinstance(document, str) else json.dumps(document)}
+        {
+            **_identity(properties),
+            "PolicyDocument": document if isinstance(document, str) else json.dumps(document),
+        }
     )
     refuse_failure(_TYPE, response)
     return f"{properties['PolicyName']}|{properties['RoleName']}", {}

@@ -7,8 +7,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.services import dynamodb  # type: ignore[import-untyped]
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import boolean, refuse_failure
 

@@ -14,14 +14,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core.responses import (  # type: ignore[import-untyped]
+from ministack.core.responses import (
     AccountRegionScopedDict,
     get_account_id,
     get_region,
     new_uuid,
     request_scope,
 )
-from ministack.services import cloudwatch, sns  # type: ignore[import-untyped]
+from ministack.services import cloudwatch, sns
 
 from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
 from ci.emulator.cloudwatch.alarm_notifications import Transition

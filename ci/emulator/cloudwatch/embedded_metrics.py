@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import cloudwatch_logs  # type: ignore[import-untyped]
+from ministack.services import cloudwatch_logs
 
 from ci.emulator.cloudwatch import store
 from ci.emulator.cloudwatch.metrics import Metric

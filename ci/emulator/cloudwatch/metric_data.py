@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import cloudwatch  # type: ignore[import-untyped]
+from ministack.services import cloudwatch
 
 from ci.emulator.cloudwatch import sampling
 from ci.emulator.cloudwatch.metric_math import Window

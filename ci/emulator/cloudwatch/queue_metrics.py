@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import request_scope  # type: ignore[import-untyped]
-from ministack.services import sqs  # type: ignore[import-untyped]
+from ministack.core.responses import request_scope
+from ministack.services import sqs
 
 from ci.emulator.cloudwatch import sampling, store
 from ci.emulator.cloudwatch.metrics import Metric

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ministack.core.responses import get_account_id, get_region, request_scope  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id, get_region, request_scope
 
 from ci.emulator.cloudwatch import sampling, store
 from ci.emulator.cloudwatch.metrics import Metric

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.services import cloudwatch  # type: ignore[import-untyped]
+from ministack.services import cloudwatch
 
 from ci.emulator.cloudwatch.metrics import Metric, Sample
 

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id, get_region
 
 from ci.emulator.ses.addresses import bare_address, domain_of
 from ci.emulator.ses.quota import SendQuota

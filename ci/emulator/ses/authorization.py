@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack.core import iam_evaluator  # type: ignore[import-untyped]
-from ministack.core.router import extract_access_key_id, extract_region  # type: ignore[import-untyped]
+from ministack.core import iam_evaluator
+from ministack.core.router import extract_access_key_id, extract_region
 
 from ci.emulator.ses import accounts, message
 from ci.emulator.ses.accounts import SesAccount

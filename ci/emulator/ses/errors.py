@@ -6,19 +6,16 @@ import json
 
 Response = tuple[int, dict[str, str], bytes]
 
-# Every error of SendEmail and of the calls around it, with its HTTP status.
+# The errors that the twin answers with, and their HTTP status.
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors
 STATUS = {
     "AccountSuspendedException": 400,
     "BadRequestException": 400,
-    "LimitExceededException": 400,
     "MailFromDomainNotVerifiedException": 400,
     "MessageRejected": 400,
     "NotFoundException": 404,
     "SendingPausedException": 400,
     "TooManyRequestsException": 429,
-    "InvalidNextTokenException": 400,
-    "InternalServiceErrorException": 500,
 }
 
 

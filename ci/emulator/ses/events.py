@@ -23,7 +23,8 @@ MAX_HEADER_BYTES = 10 * 1024
 
 OUTGOING_IP = "192.0.2.25"
 REPORTING_MTA = "a8-25.smtp-out.amazonses.com"
-# SES goes on trying for 14 hours, or for what the configuration set says.
+# SES goes on trying for 14 hours at most.
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeliveryOptions.html (MaxDeliverySeconds)
 RETRY_SECONDS = 14 * 3600.0
 
 # eventType in the record, and the name under which an event destination asks for it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ministack.services import ses_v2  # type: ignore[import-untyped]
+from ministack.services import ses_v2
 
 from ci.emulator.cloudwatch.ses_metrics import record_ses_event
 from ci.emulator.ses import events, outcomes, publisher, suppression

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ministack import app  # type: ignore[import-untyped]
-from ministack.services import ses_v2  # type: ignore[import-untyped]
+from ministack import app
+from ministack.services import ses_v2
 
 from ci.emulator.cloudwatch import ses_metrics
 from ci.emulator.control_api import BadControlRequestError, route

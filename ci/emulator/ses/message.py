@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -197,7 +196,7 @@ def _constraint(member: str, rule: str) -> SesError:
 def _raw(content: dict[str, Any], base: Message) -> Message:
     try:
         data = base64.b64decode(content["Data"], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SesError("BadRequestException", "Raw.Data isn't base64.") from error
     parsed = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     source = base.source or str(parsed["From"] or "")

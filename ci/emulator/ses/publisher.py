@@ -10,8 +10,8 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from ministack.core.responses import request_scope  # type: ignore[import-untyped]
-from ministack.services import ses_v2, sns  # type: ignore[import-untyped]
+from ministack.core.responses import request_scope
+from ministack.services import ses_v2, sns
 
 from ci.emulator.faults import plan
 from ci.emulator.ses import accounts, topics

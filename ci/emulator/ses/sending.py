@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ministack.core.responses import get_request_client_ip  # type: ignore[import-untyped]
-from ministack.services import ses_v2  # type: ignore[import-untyped]
+from ministack.core.responses import get_request_client_ip
+from ministack.services import ses_v2
 
 from ci.emulator.lambda_workers import Caller
 from ci.emulator.ses import accept_log, events, feedback, outcomes

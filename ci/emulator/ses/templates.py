@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import ses as ses_v1  # type: ignore[import-untyped]
+from ministack.services import ses as ses_v1
 from ministack.services import ses_v2
 
 from ci.emulator.ses.errors import SesError

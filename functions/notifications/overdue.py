@@ -1,0 +1,189 @@
+"""Which notifications should have come to an end by now and have not, and what became of each day.
+
+The send queue brings every notification to its end, and SES's events say how it ended. What the queue has
+lost, or what no event was recorded of, shows only here. It is told, never sent again: that is for a person
+to decide. Pure: no AWS, no clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+from notifications.keys import NotificationKey
+from notifications.ledger import Status
+
+SEND_QUEUE_LIFE = timedelta(days=4)
+"""The send queue keeps a message for so long: what was last worked on before that has left the queue. A test
+of the templates holds this to the queue's retention."""
+
+OUTCOME_LIFE = timedelta(hours=72)
+"""SES tries to deliver for 14 hours at most, and an event may wait out an outage of the feedback path of days
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeliveryOptions.html, MaxDeliverySeconds)."""
+
+REPORTED_DAYS = 7
+"""So many whole days are accounted for, and for so long an overdue notification is reported. What was left as
+it is for longer is only counted in the log: the alarm that it holds would hide what is new."""
+
+LISTED = 100
+"""Overdue notifications that are named, the newest; the others are counted."""
+
+UNSENT = frozenset({Status.READY, Status.SENDING})
+AWAITING_OUTCOME = frozenset({Status.SENT, Status.DELAYED})
+"""A soft bounce is an outcome: SES publishes it when it has given up."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is read of a ledger item: nothing that a customer supplied.
+
+    Parameters
+    ----------
+    status
+        One of `Status`, or of a later release that this one does not know.
+    sent_at
+        None if SES is not known to have accepted the message.
+    """
+
+    key: NotificationKey
+    status: str
+    attempt: int
+    resends: int
+    created_at: datetime
+    updated_at: datetime
+    sent_at: datetime | None
+
+
+class Finding(StrEnum):
+    """What is wrong, as the log calls it."""
+
+    NOT_SENT = "not_sent"
+    NO_OUTCOME = "no_outcome"
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A notification that should have come to an end.
+
+    Parameters
+    ----------
+    since
+        When it last moved: was worked on, or accepted by SES.
+    due
+        When it should have moved on at the latest.
+    """
+
+    entry: Entry
+    finding: Finding
+    since: datetime
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the notifications that were begun on one day, UTC.
+
+    Parameters
+    ----------
+    statuses
+        How many of them have each status.
+    resends
+        Attempts made again after one of unknown outcome.
+    """
+
+    day: date
+    statuses: Mapping[str, int]
+    resends: int
+
+    @property
+    def notifications(self) -> int:
+        """How many were begun."""
+        return sum(self.statuses.values())
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the check found.
+
+    Parameters
+    ----------
+    counts
+        Overdue notifications that are reported, by what is wrong.
+    listed
+        The newest of them, at most `LISTED`.
+    older
+        Overdue for longer than `REPORTED_DAYS`.
+    accounts
+        Of the last `REPORTED_DAYS` whole days, the newest first.
+    """
+
+    counts: Mapping[Finding, int]
+    listed: list[Overdue]
+    older: int
+    accounts: list[Account]
+
+    @property
+    def overdue(self) -> int:
+        """How many are reported."""
+        return sum(self.counts.values())
+
+
+def days_accounted_for(now: datetime) -> list[date]:
+    """The last whole days, UTC, the newest first."""
+    today = now.astimezone(UTC).date()
+    return [today - timedelta(days=back) for back in range(1, REPORTED_DAYS + 1)]
+
+
+def earliest_accounted_for(now: datetime) -> datetime:
+    """When the oldest of these days began."""
+    return datetime.combine(days_accounted_for(now)[-1], time.min, UTC)
+
+
+def assess(entries: Iterable[Entry], now: datetime) -> Findings:
+    """Find what is overdue, and account for the last days.
+
+    Parameters
+    ----------
+    entries
+        At least those in a status of `UNSENT` or `AWAITING_OUTCOME`, and those created since
+        `earliest_accounted_for(now)`; read once, and not kept.
+    """
+    statuses: dict[date, Counter[str]] = {day: Counter() for day in days_accounted_for(now)}
+    resends: Counter[date] = Counter()
+    counts: Counter[Finding] = Counter()
+    older = 0
+
+    def reported() -> Iterator[Overdue]:
+        nonlocal older
+        for entry in entries:
+            day = entry.created_at.astimezone(UTC).date()
+            if day in statuses:
+                statuses[day][entry.status] += 1
+                resends[day] += entry.resends
+            overdue = _overdue(entry, now)
+            if overdue is None:
+                continue
+            if now - overdue.due > timedelta(days=REPORTED_DAYS):
+                older += 1
+                continue
+            counts[overdue.finding] += 1
+            yield overdue
+
+    listed = heapq.nlargest(LISTED, reported(), key=lambda overdue: overdue.due)
+    accounts = [Account(day, dict(count), resends[day]) for day, count in statuses.items()]
+    return Findings(dict(counts), listed, older, accounts)
+
+
+def _overdue(entry: Entry, now: datetime) -> Overdue | None:
+    if entry.status in UNSENT:
+        finding, since, life = Finding.NOT_SENT, entry.updated_at, SEND_QUEUE_LIFE
+    elif entry.status in AWAITING_OUTCOME:
+        finding, since, life = Finding.NO_OUTCOME, entry.sent_at or entry.updated_at, OUTCOME_LIFE
+    else:
+        return None
+    due = since + life
+    return Overdue(entry, finding, since, due) if now > due else None
