@@ -58,7 +58,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("function", ["send_email", "track_delivery"])
+@pytest.mark.parametrize("function", ["send_email", "track_delivery", "check_ledger"])
 def test_zip_alone_runs_a_function(system: System, unpacked: Path, function: str) -> None:
     """Without this project's own environment on the path, so that a missing dependency does not hide."""
     name = f"email-notifications-local-{function.replace('_', '-')}"
@@ -92,7 +92,8 @@ def test_zip_alone_runs_a_function(system: System, unpacked: Path, function: str
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == {"batchItemFailures": []}
+    answers = {"batchItemFailures": []}, {"overdue": 0}
+    assert json.loads(done.stdout.splitlines()[-1]) in answers
 
 
 def lambda_configuration(system: System, name: str) -> dict[str, str]:
