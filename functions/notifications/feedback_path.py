@@ -52,5 +52,5 @@ def advance(path: FeedbackPath | None, sent_at_ms: int, now_ms: int, settle_wind
         path,
         watermark_ms=max(path.watermark_ms, sent_at_ms),
         recorded_at_ms=max(path.recorded_at_ms, now_ms),
-        alive_since_ms=now_ms if broken else path.alive_since_ms,
+        alive_since_ms=max(path.alive_since_ms, now_ms) if broken else path.alive_since_ms,
     )

@@ -258,7 +258,9 @@ class SendEmail:
                 wait = min(self._until(look_again_ms), backoff_seconds(message.receive_count, self._random()))
                 return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
             case _:
-                return replace(self._put_off(message, context, FEEDBACK_UNPROVEN), outcome=Outcome.UNPROVEN)
+                put_off = self._put_off(message, context, FEEDBACK_UNPROVEN)
+                wait = min(put_off.retry_after_seconds or 0, self._policy.settle_window_ms / 1000)
+                return replace(put_off, outcome=Outcome.UNPROVEN, retry_after_seconds=wait)
 
     def _conclude(
         self,

@@ -56,5 +56,5 @@ def documented_event(
     if name in PAYLOADS:
         record[PAYLOADS[name]].update(changes, timestamp=f"2026-11-24T06:00:{second:02}.000Z")
     if "feedbackId" in record.get(name, {}):
-        record[name]["feedbackId"] = f"feedback-{attempt}-{second}"
+        record[name]["feedbackId"] = "-".join(["feedback", str(attempt), str(second), *changes.values()])
     return json.dumps(record)

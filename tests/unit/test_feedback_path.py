@@ -64,3 +64,14 @@ def test_watermark_never_goes_back_when_events_come_in_any_order(events: list[tu
         marks.append(path.watermark_ms)
     assert marks == sorted(marks)
     assert marks[-1] == max(sent_at for sent_at, _ in events)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**7)), min_size=2, max_size=20))
+def test_wait_after_a_break_is_never_shortened_by_an_event_noted_out_of_order(
+    events: list[tuple[int, int]],
+) -> None:
+    path, starts = None, []
+    for sent_at, delay in events:
+        path = advance(path, sent_at, sent_at + delay, SETTLE_MS)
+        starts.append(path.alive_since_ms)
+    assert starts == sorted(starts)
