@@ -28,7 +28,7 @@ def main(
     json_: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Send orders through the system while everything fails that can. Exit code 1: it did not pass."""
-    seed = random.randrange(2**31) if seed is None else seed  # noqa: S311
+    seed = random.randrange(2**31) if seed is None else seed
     console, errors = Console(), Console(stderr=True)
     errors.print(f"seed {seed}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -77,7 +77,7 @@ class Plan:
 
 def plan_orders(count: int, seed: int) -> Plan:
     """Valid orders, each published one to three times, malformed ones among them, all in random order."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     run = f"{rng.randrange(16**6):06x}"
     valid = {(id_ := f"C-{run}-{n:05d}"): json.dumps(order(id_)) for n in range(count)}
     malformed = {
@@ -119,7 +119,7 @@ def run(
 
 
 def _publish(system: System, messages: list[str], tell: Callable[[str, int, int], None]) -> None:
-    """Publish everything; in the middle SES's events stop for three settle windows, and later the tracker does."""
+    """Publish all; meanwhile SES's events stop for three settle windows, and later the tracker does."""
     done = threading.Semaphore(0)
 
     def publish(body: str) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's table in an engine of DynamoDB: made as the template declares it, read back as plain values."""
+"""The ledger's table in an engine of DynamoDB: made as the template declares it, and read as plain values."""
 
 from __future__ import annotations
 
