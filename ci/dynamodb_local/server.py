@@ -1,0 +1,105 @@
+"""Fetch DynamoDB Local from Maven Central, start it, stop it.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBLocal.DownloadingAndRunning.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+POM = HERE / "pom.xml"
+NEEDED_COMMANDS = ("java", "javac", "mvn")
+STOP_TIMEOUT_SECONDS = 10.0
+
+
+class StartError(RuntimeError):
+    """DynamoDB Local could not be fetched or started; the message has the end of its log."""
+
+
+def missing_commands() -> list[str]:
+    """Which of the needed commands this machine lacks: a Java development kit (17 or later) and Maven."""
+    return [command for command in NEEDED_COMMANDS if shutil.which(command) is None]
+
+
+@contextmanager
+def running(log_path: Path) -> Iterator[str]:
+    """Run DynamoDB Local, empty and in memory; gives its endpoint URL.
+
+    Parameters
+    ----------
+    log_path
+        File that its log is appended to.
+
+    Raises
+    ------
+    StartError
+        It can't be fetched or does not start.
+    """
+    with log_path.open("ab") as log:
+        libraries = _fetch(log_path)
+        process = subprocess.Popen(
+            [
+                "java",
+                f"-Djava.library.path={libraries}",
+                # It serves for seconds: the optimising compiler would not pay.
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                f"{libraries}/*",
+                str(HERE / "LoopbackServer.java"),
+            ],
+            env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdin is not None  # noqa: S101 - for the type checker
+    assert process.stdout is not None  # noqa: S101
+    try:
+        port = process.stdout.readline().strip().decode()
+        if not port:
+            raise StartError(f"DynamoDB Local did not start. {_end_of(log_path)}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _fetch(log_path: Path) -> Path:
+    """Return the folder with all libraries, which is filled once for each pom.xml."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "email-notifications"
+    libraries = cache / f"dynamodb-local-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    if libraries.is_dir():
+        return libraries
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder, log_path.open("ab") as log:
+        draft = Path(folder) / "libraries"
+        command = ["mvn", "--batch-mode", "--quiet", f"--file={POM}", f"-DoutputDirectory={draft}"]
+        done = subprocess.run(
+            [*command, "dependency:copy-dependencies"], stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+        if done.returncode:
+            raise StartError(f"Maven could not fetch DynamoDB Local. {_end_of(log_path)}")
+        try:
+            draft.rename(libraries)
+        except OSError:
+            if not libraries.is_dir():
+                raise
+            # Another process was faster.
+    return libraries
+
+
+def _end_of(log_path: Path, lines: int = 20) -> str:
+    return f"The end of {log_path}:\n" + "\n".join(log_path.read_text(errors="replace").splitlines()[-lines:])
