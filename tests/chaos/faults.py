@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 SEND = "email-notifications-local-send-email"
@@ -59,22 +60,31 @@ RANDOM_KILLS: dict[str, dict[str, Any]] = {
 
 TRACKER_DOWN = "tracker down"
 
+SHARED_BY = 8
+"""Orders in a batch, while many wait."""
+
 HITS_WANTED = 30
 """For 2,000 orders; a fault that hit less than 20 times did not show much."""
 HITS_NEEDED = 20
 
 
 def plan(orders: int) -> list[dict[str, Any]]:
-    """The faults in force, spread over a run of so many orders."""
-    every = max(orders // HITS_WANTED, 7)
-    limit = max(HITS_WANTED * orders // 2000, 3)
-    broken = [
-        {"name": name, **fault, "every": max(every // 10, 2) if name in BATCHED else every, "limit": limit}
-        for name, fault in FAULTS.items()
-    ]
-    seconds = [1.0, 4.0] if orders >= 1000 else [0.5, 2.0]
+    """The faults in force, spread over a run of so many orders.
+
+    Each breaks calls of its own: of two that would break the same call only the first does.
+    """
+    hits = max(HITS_WANTED * orders // 2000, 3)
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name, fault in FAULTS.items():
+        alike[f"{fault['operation']} {fault.get('caller')} {fault.get('match')}"].append(name)
+    broken = []
+    for names in alike.values():
+        for place, name in enumerate(names):
+            every = max(orders // hits // (SHARED_BY if name in BATCHED else 1), len(names))
+            calls = [round(every * (n + place / len(names))) + 1 for n in range(hits)]
+            broken.append({"name": name, **FAULTS[name], "calls": calls})
     killed = [
-        {"name": name, **fault, "seconds": seconds, "limit": limit} for name, fault in RANDOM_KILLS.items()
+        {"name": name, **fault, "seconds": [0.5, 2.0], "limit": hits} for name, fault in RANDOM_KILLS.items()
     ]
     down = {
         "name": TRACKER_DOWN,

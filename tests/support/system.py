@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -145,6 +145,20 @@ class System:
                 attributes = message.get("MessageAttributes", {})
                 letters[message["Body"]] = {name: a["StringValue"] for name, a in attributes.items()}
         return letters
+
+    def counted(self, metric: str) -> float:
+        """Sum of one of the functions' own metrics, of the last hours."""
+        now = datetime.now(UTC)
+        found = self.client("cloudwatch").get_metric_statistics(
+            Namespace="EmailNotifications",
+            MetricName=metric,
+            Dimensions=[{"Name": "service", "Value": STACK_NAME}],
+            StartTime=now - timedelta(hours=3),
+            EndTime=now + timedelta(minutes=5),
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
 
     def waiting(self, queue: str = "SendQueueUrl") -> int:
         """Messages in a queue, visible or not."""
