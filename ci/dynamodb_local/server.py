@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoD
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -80,11 +81,18 @@ def running(log_path: Path) -> Iterator[str]:
 def _fetch(log_path: Path) -> Path:
     """Return the folder with all libraries, which is filled once for each pom.xml."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "email-notifications"
-    libraries = cache / f"dynamodb-local-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-    if libraries.is_dir():
-        return libraries
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder, log_path.open("ab") as log:
+    libraries = cache / f"dynamodb-local-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    with (cache / "dynamodb-local.lock").open("w") as lock:
+        # Maven's own cache is not made for several processes at once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not libraries.is_dir():
+            _fetch_into(libraries, log_path)
+    return libraries
+
+
+def _fetch_into(libraries: Path, log_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=libraries.parent) as folder, log_path.open("ab") as log:
         draft = Path(folder) / "libraries"
         command = ["mvn", "--batch-mode", "--quiet", f"--file={POM}", f"-DoutputDirectory={draft}"]
         done = subprocess.run(
@@ -92,13 +100,7 @@ def _fetch(log_path: Path) -> Path:
         )
         if done.returncode:
             raise StartError(f"Maven could not fetch DynamoDB Local. {_end_of(log_path)}")
-        try:
-            draft.rename(libraries)
-        except OSError:
-            if not libraries.is_dir():
-                raise
-            # Another process was faster.
-    return libraries
+        draft.rename(libraries)
 
 
 def _end_of(log_path: Path, lines: int = 20) -> str:

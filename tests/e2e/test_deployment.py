@@ -97,7 +97,7 @@ def test_zip_alone_runs_a_function(system: System, unpacked: Path, function: str
 
 
 def somebody_elses_event() -> str:
-    """An event that changes nothing. An unreadable one would lie in a dead-letter queue, and hold back resends."""
+    """An event that changes nothing; an unreadable one would be a dead letter, which holds back resends."""
     return (PROJECT / "tests" / "emulator" / "ses_events" / "send.json").read_text()
 
 

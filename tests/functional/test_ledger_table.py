@@ -15,10 +15,21 @@ from notifications import ledger, ses_events
 from notifications.failures import Certainty, LedgerUnavailableError
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
-from notifications.ledger import Claim, Claimed, EventRecorded, EventRepeated, InFlight, Recorded, Status
+from notifications.ledger import (
+    HISTORY_CAPACITY,
+    Claim,
+    Claimed,
+    EventRecorded,
+    EventRepeated,
+    InFlight,
+    Orphan,
+    Recorded,
+    Status,
+    Superseded,
+)
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
 from tests.support.documented_events import documented_event
-from tests.support.ledger_table import create_ledger_table, stored_items
+from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
 
 KEY = NotificationKey("0f" * 16, "order_confirmation")
 AT = "2026-11-24T06:00:00.000Z"
@@ -227,6 +238,81 @@ def test_resend_is_counted_once_when_the_first_answer_is_lost(
     assert isinstance(verdict, Claimed)
     assert verdict.attempt == 2
     assert stored_items(client, table_name)[KEY]["resends"] == 1
+
+
+# --- other attempts ---------------------------------------------------------------------------------
+
+
+def test_result_is_not_taken_for_another_workers_when_the_record_was_erased_and_made_anew(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    table.claim(KEY, CLAIM)
+    client.delete_item(TableName=table_name, Key=primary_key(KEY))
+    table.claim(KEY, replace(CLAIM, token="second"))
+
+    verdict = table.record_result(KEY, ledger.released(Claimed(1, "first"), "Throttling", AT))
+
+    assert verdict == Superseded()
+    record = table.find(KEY)
+    assert record
+    assert (record.status, record.token) == (Status.SENDING, "second")
+
+
+def test_result_does_not_overwrite_an_event_that_came_first(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    table.claim(KEY, CLAIM)
+    table.record_event(KEY, DELIVERED)
+
+    verdict = table.record_result(KEY, ledger.released(Claimed(1, "first"), "Throttling", AT))
+
+    assert verdict == Superseded()
+    assert stored_items(client, table_name)[KEY]["status"] == Status.DELIVERED
+
+
+def test_result_of_an_earlier_attempt_is_not_recorded(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    table.claim(KEY, CLAIM)
+    table.record_result(KEY, ledger.released(Claimed(1, "first"), "Throttling", AT))
+    table.claim(KEY, replace(CLAIM, token="second"))
+
+    assert table.record_result(KEY, ledger.failed(Claimed(1, "first"), "bad address", AT)) == Superseded()
+    assert stored_items(client, table_name)[KEY]["status"] == Status.SENDING
+
+
+def test_event_of_a_lower_rank_is_only_added_to_the_history(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    table.claim(KEY, CLAIM)
+    table.record_event(KEY, DELIVERED)
+    sent = ses_events.read(documented_event(("send", {}), KEY, 1, 0), AT).event
+
+    assert table.record_event(KEY, sent) == EventRecorded(None)
+    assert table.record_event(KEY, sent) == EventRepeated()
+
+    item = stored_items(client, table_name)[KEY]
+    assert item["status"] == Status.DELIVERED
+    assert set(item["history"]) == {DELIVERED.id, sent.id}
+
+
+def test_event_makes_no_record_when_there_is_none(client: Any, table_name: str, table: LedgerTable) -> None:
+    assert table.record_event(KEY, DELIVERED) == Orphan()
+    assert stored_items(client, table_name) == {}
+
+
+def test_history_is_full_for_good_and_the_rest_is_counted(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    table.claim(KEY, CLAIM)
+    for second in range(HISTORY_CAPACITY + 2):
+        delay = documented_event(("delivery-delay", {}), KEY, 1, second)
+        table.record_event(KEY, ses_events.read(delay, AT).event)
+
+    assert table.record_event(KEY, DELIVERED) == EventRecorded(Status.DELIVERED)
+
+    item = stored_items(client, table_name)[KEY]
+    assert (len(item["history"]), item["history_more"]) == (HISTORY_CAPACITY, 3)
 
 
 # --- contention -------------------------------------------------------------------------------------

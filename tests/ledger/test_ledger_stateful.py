@@ -26,7 +26,7 @@ from notifications.keys import NotificationKey
 from notifications.ledger import HISTORY_CAPACITY, Claim, Claimed, SesEvent
 from notifications.ledger_table import FEEDBACK_PATH_FRACTION, FEEDBACK_PATH_KEY, LedgerTable
 from tests.support.documented_events import KINDS, documented_event
-from tests.support.ledger_table import create_ledger_table, stored_items, stored_path
+from tests.support.ledger_table import create_ledger_table, primary_key, stored_items, stored_path
 from tests.support.memory_ledger import MemoryLedger
 
 SETTLE_MS = 900_000
@@ -194,6 +194,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.table.advance_feedback_path(*arrival)
         self.model.advance_feedback_path(*arrival)
         self.path = stored_path(self.path, *arrival)
+
+    @rule(key=KEYS)
+    def expire(self, key: NotificationKey) -> None:
+        """A record goes, at the end of its time or because its customer asked for that."""
+        self.client.delete_item(TableName=self.table_name, Key=primary_key(key))
+        self.model.items.pop(key, None)
 
     # --- what is stored -----------------------------------------------------------------------------
 

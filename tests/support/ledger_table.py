@@ -30,6 +30,11 @@ def create_ledger_table(client: Any) -> str:
     return name
 
 
+def primary_key(key: NotificationKey) -> dict[str, Any]:
+    """A key in DynamoDB's notation."""
+    return {"order_key": {"S": key.order_key}, "notification": {"S": key.notification}}
+
+
 def stored_items(client: Any, table_name: str) -> dict[NotificationKey, Item]:
     """All items of the table, read consistently."""
     pages = client.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)

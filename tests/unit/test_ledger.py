@@ -165,6 +165,15 @@ def test_result_of_an_older_attempt_is_ignored(store: MemoryLedger, claimed: Cla
     assert store.items[KEY]["status"] == Status.SENDING
 
 
+def test_result_is_not_taken_for_another_workers_when_the_record_was_erased_and_made_anew(
+    store: MemoryLedger, claimed: Claimed
+) -> None:
+    del store.items[KEY]
+    store.claim(KEY, replace(FIRST, token="second"))
+    assert store.record_result(KEY, ledger.released(claimed, "Throttling", AT)) == Superseded()
+    assert (store.items[KEY]["status"], store.items[KEY]["token"]) == (Status.SENDING, "second")
+
+
 @pytest.mark.parametrize("status", [s for s in Status if s not in ledger.NOT_ACCEPTED])
 def test_any_event_settles_an_unknown_attempt(store: MemoryLedger, claimed: Claimed, status: Status) -> None:
     assert store.record_event(KEY, event(status)) == EventRecorded(status)
