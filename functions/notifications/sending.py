@@ -201,13 +201,13 @@ class SendEmail:
         patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
         wait = self._pacer.reserve(patience) if patience > 0 else None
         if wait is None:
-            return self._put_off(message, context, NO_TIME_LEFT)
+            return self._put_off(context, NO_TIME_LEFT, message.receive_count)
         self._sleep(wait)
 
         try:
             verdict = self._claim(key, notification, ends_at_ms)
         except LedgerUnavailableError as error:
-            return self._put_off(message, context, error.failure)
+            return self._put_off(context, error.failure, message.receive_count)
         if not isinstance(verdict, Claimed):
             return self._not_claimed(message, context, verdict)
         context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
@@ -220,7 +220,7 @@ class SendEmail:
                 context, outcome=Outcome.ACCEPTED, message_id=answer.message_id, latency_ms=latency_ms
             )
         try:
-            return self._conclude(message, key, context, verdict, answer, ends_at_ms)
+            return self._conclude(key, context, verdict, answer, ends_at_ms)
         except LedgerUnavailableError as error:
             unrecorded = context if isinstance(answer, Sent) else replace(context, outcome=Outcome.UNKNOWN)
             return self._await_settling(unrecorded, f"not recorded: {error.failure.code}", ends_at_ms)
@@ -258,13 +258,12 @@ class SendEmail:
                 wait = min(self._until(look_again_ms), backoff_seconds(message.receive_count, self._random()))
                 return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
             case _:
-                put_off = self._put_off(message, context, FEEDBACK_UNPROVEN)
+                put_off = self._put_off(context, FEEDBACK_UNPROVEN, message.receive_count)
                 wait = min(put_off.retry_after_seconds or 0, self._policy.settle_window_ms / 1000)
                 return replace(put_off, outcome=Outcome.UNPROVEN, retry_after_seconds=wait)
 
     def _conclude(
         self,
-        message: QueueRecord,
         key: NotificationKey,
         context: Result,
         claimed: Claimed,
@@ -280,11 +279,12 @@ class SendEmail:
             case Failure(Certainty.NEVER, code):
                 verdict = self._store.record_result(key, ledger.failed(claimed, code, self._at()))
                 if not isinstance(verdict, ledger.Recorded):
-                    return self._put_off(message, context, Failure(Certainty.LATER, f"{code}, overtaken"))
+                    overtaken = Failure(Certainty.LATER, f"{code}, overtaken")
+                    return self._put_off(context, overtaken, claimed.attempt)
                 return replace(context, outcome=Outcome.FAILED, detail=code)
             case failure:
                 self._store.record_result(key, ledger.released(claimed, failure.code, self._at()))
-                return self._put_off(message, context, failure)
+                return self._put_off(context, failure, claimed.attempt)
 
     def _await_settling(self, context: Result, detail: str, ends_at_ms: int) -> Result:
         """The record stays SENDING: come back when an event, or the settle window, has decided."""
@@ -304,13 +304,13 @@ class SendEmail:
         self._dead_letters.put(message.body, field, reason, email_type)
         return Result(Outcome.REFUSED, email_type=email_type, detail=f"{field} {reason}")
 
-    def _put_off(self, message: QueueRecord, context: Result, failure: Failure) -> Result:
+    def _put_off(self, context: Result, failure: Failure, tries: int) -> Result:
         configuration = failure.certainty is Certainty.CONFIGURATION
         return replace(
             context,
             outcome=Outcome.CONFIGURATION if configuration else Outcome.DEFERRED,
             detail=failure.code,
-            retry_after_seconds=backoff_seconds(message.receive_count, self._random()),
+            retry_after_seconds=backoff_seconds(tries, self._random()),
         )
 
     def _until(self, moment_ms: int) -> float:
@@ -329,16 +329,16 @@ def _key(notification: Notification, resend_id: str | None) -> NotificationKey:
     return notification_key(notification.type, notification.order_id, tuple(rest_of_identity), resend_id)
 
 
-def backoff_seconds(receive_count: int, random_number: float) -> float:
+def backoff_seconds(tries: int, random_number: float) -> float:
     """How long a message waits before it is received again.
 
     Parameters
     ----------
-    receive_count
-        How often it has been received, at least 1.
+    tries
+        How often it was tried, at least 1: to send, or to get that far.
     random_number
         At least 0 and below 1: spreads messages that failed together.
     """
     least, most = BACKOFF_JITTER
-    grown: float = min(BACKOFF_BASE_SECONDS * 2 ** min(receive_count - 1, 16), BACKOFF_CAP_SECONDS)
+    grown: float = min(BACKOFF_BASE_SECONDS * 2 ** min(tries - 1, 16), BACKOFF_CAP_SECONDS)
     return grown * (least + (most - least) * random_number)
