@@ -209,11 +209,11 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
     _log_path().unlink(missing_ok=True)
     with progress.doing("starting the emulator"):
         try:
-            emulator = server.start(port, _log_path())
+            emulator = server.start(port, _log_path(), outlives_caller=True)
         except server.PortInUseError as error:
             if not any_free_port:
                 raise _port_busy(port) from error
-            emulator = server.start(None, _log_path())
+            emulator = server.start(None, _log_path(), outlives_caller=True)
         except server.StartError as error:
             raise EmulatorError(str(error), f"The whole log is in {_log_path()}.") from error
     _started[emulator.pid] = emulator

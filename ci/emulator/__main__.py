@@ -14,9 +14,12 @@ def main() -> int:
     parser.add_argument(
         "--ready-file", type=Path, help="written as JSON (port, pid) once requests are answered"
     )
+    parser.add_argument(
+        "--parent", type=int, help="process that started this one, and whose end also ends it"
+    )
     arguments = parser.parse_args()
     try:
-        serve(arguments.port, arguments.ready_file)
+        serve(arguments.port, arguments.ready_file, arguments.parent)
     except PortInUseError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's answer
     return 1

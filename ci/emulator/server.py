@@ -25,6 +25,7 @@ from ci.emulator.control import ControlClient
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
+ORPHAN_CHECK_SECONDS = 1.0
 
 GAPS = (
     # Every module here closes one gap of MiniStack with its `install()`; remove a line when MiniStack does.
@@ -42,6 +43,7 @@ GAPS = (
     "ci.emulator.cloudformation.budgets",
     "ci.emulator.cloudformation.composite_alarms",
     "ci.emulator.cloudformation.metric_math_alarms",
+    "ci.emulator.cloudformation.query_definitions",
     "ci.emulator.cloudformation.nested_stacks",
     "ci.emulator.cloudformation.generated_secrets",
     "ci.emulator.cloudformation.role_policies",
@@ -114,7 +116,13 @@ class Emulator:
         self.stop()
 
 
-def start(port: int | None, log_path: Path, environment: Mapping[str, str] | None = None) -> Emulator:
+def start(
+    port: int | None,
+    log_path: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    outlives_caller: bool = False,
+) -> Emulator:
     """Start an emulator in a process of its own and wait until it answers.
 
     Parameters
@@ -125,6 +133,8 @@ def start(port: int | None, log_path: Path, environment: Mapping[str, str] | Non
         File that the emulator's log is appended to.
     environment
         Variables added to this process's own, such as ``{"AUTH": "true"}``.
+    outlives_caller
+        Whether it goes on when this process ends; else it ends then, however this process does.
 
     Raises
     ------
@@ -145,6 +155,7 @@ def start(port: int | None, log_path: Path, environment: Mapping[str, str] | Non
             str(port or 0),
             "--ready-file",
             str(ready_file),
+            *([] if outlives_caller else ["--parent", str(os.getpid())]),
         ]
         with log_path.open("ab") as log:
             process = subprocess.Popen(
@@ -191,7 +202,7 @@ def listen(port: int) -> socket.socket:
     return sock
 
 
-def serve(port: int, ready_file: Path | None) -> None:
+def serve(port: int, ready_file: Path | None, parent: int | None = None) -> None:
     """Serve the emulator in this process until SIGTERM or SIGINT; does not return.
 
     Parameters
@@ -200,11 +211,13 @@ def serve(port: int, ready_file: Path | None) -> None:
         TCP port on 127.0.0.1; 0 takes any free one.
     ready_file
         Written once requests are answered: JSON with `port` and `pid`.
+    parent
+        Process that has started this one, and whose end also ends it.
     """
     sock = listen(port)
     port = sock.getsockname()[1]
     _set_environment(port)
-    asyncio.run(_serve(sock, ready_file))
+    asyncio.run(_serve(sock, ready_file, parent))
 
 
 def _set_environment(port: int) -> None:
@@ -225,7 +238,7 @@ def _set_environment(port: int) -> None:
     )
 
 
-async def _serve(sock: socket.socket, ready_file: Path | None) -> None:
+async def _serve(sock: socket.socket, ready_file: Path | None, parent: int | None) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - after the environment is set
     from hypercorn.config import Config  # noqa: PLC0415
 
@@ -235,6 +248,8 @@ async def _serve(sock: socket.socket, ready_file: Path | None) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopping.set)
 
+    orphaned = asyncio.create_task(_stop_when_orphaned(parent, stopping)) if parent else None
+
     config = Config()
     config.bind = [f"fd://{sock.fileno()}"]
     config.keep_alive_timeout = 75
@@ -242,6 +257,8 @@ async def _serve(sock: socket.socket, ready_file: Path | None) -> None:
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=stopping.wait))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait((server, stopped), return_when=asyncio.FIRST_COMPLETED)
+    if orphaned:
+        orphaned.cancel()
     _stop_workers()
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(server, 3)
@@ -249,6 +266,12 @@ async def _serve(sock: socket.socket, ready_file: Path | None) -> None:
     sys.stderr.flush()
     # MiniStack's pool threads may still wait for calls that no one will answer; nothing is left to save.
     os._exit(0)
+
+
+async def _stop_when_orphaned(parent: int, stopping: asyncio.Event) -> None:
+    while os.getppid() == parent:
+        await asyncio.sleep(ORPHAN_CHECK_SECONDS)
+    stopping.set()
 
 
 def build_application(stopping: asyncio.Event) -> Any:

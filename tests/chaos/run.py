@@ -108,7 +108,7 @@ def run(
     system.control.set_faults(faults.plan(count), seed=seed)
     _publish(system, plan.messages, tell)
     _settle(system, plan, tell)
-    hits = {fault["name"]: fault["hits"] for fault in system.control.faults()}
+    hits = _hits(system)
     system.control.clear_faults()
     verdict = _judge(system, plan, seed, hits)
     verdict.faults_without_effect = [name for name, n in hits.items() if n < faults.hits_needed(count)]
@@ -148,8 +148,15 @@ def _hold_events(system: System) -> None:
 
 def _stop_tracker(system: System) -> None:
     system.control.switch_fault(faults.TRACKER_DOWN, enabled=True)
-    time.sleep(3 * SETTLE_SECONDS)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 3 * SETTLE_SECONDS or not _hits(system)[faults.TRACKER_DOWN]:
+        system.publish(order())
+        time.sleep(PROBE_SECONDS)
     system.control.switch_fault(faults.TRACKER_DOWN, enabled=False)
+
+
+def _hits(system: System) -> dict[str, int]:
+    return {fault["name"]: fault["hits"] for fault in system.control.faults()}
 
 
 def _settle(system: System, plan: Plan, tell: Callable[[str, int, int], None]) -> None:

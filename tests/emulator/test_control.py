@@ -174,3 +174,15 @@ def test_reset_forgets_everything_that_ses_remembers(emulator, ses):
     assert emulator.control.ses()["sandbox"] is False
     assert ses.list_suppressed_destinations()["SuppressedDestinationSummaries"] == []
     assert ses.get_account()["SendQuota"]["SentLast24Hours"] == 0
+
+
+def test_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
+    """Nothing may go on running on a developer's machine after a test run was stopped."""
+    program = (
+        "import pathlib, time; from ci.emulator.server import start;"
+        f"print(start(None, pathlib.Path({str(tmp_path / 'log')!r})).pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
+        emulator = psutil.Process(int(starter.stdout.readline()))
+        starter.kill()
+    emulator.wait(timeout=60)

@@ -32,7 +32,8 @@ class Machine:
         self.said = io.StringIO()
         self.progress = Progress(Console(file=self.said, width=200))
 
-    def start(self, port: int | None, log_path: Path) -> Emulator:
+    def start(self, port: int | None, log_path: Path, *, outlives_caller: bool) -> Emulator:
+        assert outlives_caller
         if port in self.busy_ports:
             raise server.PortInUseError(f"Port {port} is taken")
         look = [sys.executable, "-c", "import time; time.sleep(300)", "ci.emulator"]
