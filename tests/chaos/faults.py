@@ -63,7 +63,7 @@ TRACKER_DOWN = "tracker down"
 SHARED_BY = 8
 """Orders in a batch, while many wait."""
 
-HITS_WANTED = 30
+HITS_WANTED = 24
 """For 2,000 orders; a fault that hit less than 20 times did not show much."""
 HITS_NEEDED = 20
 
