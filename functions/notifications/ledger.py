@@ -149,6 +149,8 @@ class InFlight:
 class FeedbackUnproven:
     """The outcome of an attempt is unknown, and silence proves nothing until feedback is known to arrive."""
 
+    record: Record
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -254,7 +256,7 @@ class Claim:
         if self.feedback is None or not self.feedback.was_alive_after(
             record.send_by_ms, self.settle_window_ms
         ):
-            return FeedbackUnproven()
+            return FeedbackUnproven(record)
         never_made = Guard(statuses=frozenset({Status.SENDING}), attempt=record.attempt, token=record.token)
         return self._write(never_made, record.attempt + 1, resend=True)
 

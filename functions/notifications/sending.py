@@ -37,6 +37,9 @@ holds the three together."""
 
 MINIMUM_WAIT_SECONDS = 1.0
 
+PATIENCE_SETTLE_WINDOWS = 4
+"""An attempt of unknown outcome is looked at again after so many settle windows at the latest."""
+
 NO_TIME_LEFT = Failure(Certainty.LATER, "no time left in this invocation")
 CLAIMED_TOO_LATE = Failure(Certainty.LATER, "claimed too late to send")
 FEEDBACK_UNPROVEN = Failure(Certainty.LATER, "outcome unknown, and feedback is not known to arrive")
@@ -87,6 +90,8 @@ class Ledger(Protocol):
     def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict: ...  # noqa: D102
 
     def find(self, key: NotificationKey) -> Record | None: ...  # noqa: D102
+
+    def feedback_path(self) -> FeedbackPath | None: ...  # noqa: D102
 
 
 class DeadLetters(Protocol):
@@ -246,8 +251,18 @@ class SendEmail:
         )
         verdict = self._store.claim(key, claim)
         if isinstance(verdict, ledger.FeedbackUnproven):
-            verdict = self._store.claim(key, replace(claim, feedback=self._feedback_path()))
+            return self._presume_never_made(key, claim, verdict)
         return verdict
+
+    def _presume_never_made(
+        self, key: NotificationKey, claim: Claim, unproven: ledger.FeedbackUnproven
+    ) -> Verdict:
+        """Take over an attempt of unknown outcome if the feedback path was alive, and its queues are empty."""
+        for look in (self._store.feedback_path, self._feedback_path):
+            claim = replace(claim, feedback=look())
+            if isinstance(claim.decide(unproven.record), ledger.FeedbackUnproven):
+                return unproven
+        return self._store.claim(key, claim)
 
     def _not_claimed(self, message: QueueRecord, context: Result, verdict: Verdict) -> Result:
         match verdict:
@@ -259,7 +274,8 @@ class SendEmail:
                 return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
             case _:
                 put_off = self._put_off(context, FEEDBACK_UNPROVEN, message.receive_count)
-                wait = min(put_off.retry_after_seconds or 0, self._policy.settle_window_ms / 1000)
+                most = PATIENCE_SETTLE_WINDOWS * self._policy.settle_window_ms / 1000
+                wait = min(put_off.retry_after_seconds or 0, most)
                 return replace(put_off, outcome=Outcome.UNPROVEN, retry_after_seconds=wait)
 
     def _conclude(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,8 +116,9 @@ class Given:
         [item] = self.ledger.items.values()
         return item
 
-    def prove_feedback(self) -> None:
-        self.path = FeedbackPath(self.ms(self.now), self.ms(self.now), 0)
+    def prove_feedback(self, *, waiting: bool = False) -> None:
+        self.ledger.path = FeedbackPath(self.ms(self.now), self.ms(self.now), 0)
+        self.path = replace(self.ledger.path, waiting=waiting)
 
     @staticmethod
     def ms(moment: datetime) -> int:
@@ -223,12 +224,20 @@ def test_unknown_outcome_is_never_sent_again_while_feedback_is_dead(given: Given
     assert len(given.ses.accepted) == 1
 
 
+def test_unknown_outcome_is_not_sent_again_while_events_wait_in_a_queue(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.now += TIMEOUT + SETTLE + timedelta(seconds=1)
+    given.prove_feedback(waiting=True)
+    assert given.receive().outcome is Outcome.UNPROVEN
+    assert len(given.ses.accepted) == 1
+
+
 def test_message_that_never_reached_ses_is_sent_again_and_counted(given: Given) -> None:
     given.ses.script = [refusal(Certainty.UNKNOWN)]
     given.receive()
     given.now += TIMEOUT + SETTLE + timedelta(seconds=1)
     given.prove_feedback()
-    given.path = FeedbackPath(given.ms(given.now), given.ms(given.now), 0)
     result = given.receive()
     assert (result.outcome, result.resend, result.attempt) == (Outcome.ACCEPTED, True, 2)
     assert given.item()["resends"] == 1
