@@ -257,7 +257,7 @@ class SendEmail:
     def _presume_never_made(
         self, key: NotificationKey, claim: Claim, unproven: ledger.FeedbackUnproven
     ) -> Verdict:
-        """Take over an attempt of unknown outcome if the feedback path was alive, and its queues are empty."""
+        """Take an attempt of unknown outcome over if the feedback path was alive and its queues are empty."""
         for look in (self._store.feedback_path, self._feedback_path):
             claim = replace(claim, feedback=look())
             if isinstance(claim.decide(unproven.record), ledger.FeedbackUnproven):
