@@ -96,8 +96,9 @@ class Application:
         if metric := METRICS.get(result.outcome):
             telemetry.count(metric)
         if result.resend:
+            # Its latency is the settle window's, by design: it is counted here instead of there.
             telemetry.count(telemetry.UNKNOWN_RESENT)
-        if result.latency_ms is not None:
+        elif result.latency_ms is not None:
             telemetry.latency(result.latency_ms)
         if result.retry_after_seconds is None:
             return False

@@ -12,7 +12,7 @@ from notifications.ledger_table import LedgerTable
 from notifications.queues import BackOff, DeadLetterQueue, Handled, handle_concurrently, records
 from notifications.sending import backoff_seconds
 from notifications.settings import TrackSettings
-from notifications.tracking import EventOutcome, TrackDelivery, Tracked
+from notifications.tracking import TrackDelivery, Tracked
 
 
 class Application:
@@ -49,13 +49,14 @@ class Application:
             return True
         tracked = handled.result
         telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))
-        if tracked.outcome is EventOutcome.RECORDED and tracked.event:
-            if tracked.event.kind == "Delivery":
-                telemetry.count(telemetry.EMAILS_DELIVERED)
-            if tracked.event.counts_as_hard_bounce:
-                telemetry.count(telemetry.HARD_BOUNCES)
-            if tracked.event.counts_as_complaint:
-                telemetry.count(telemetry.COMPLAINTS)
+        measured = {
+            telemetry.EMAILS_DELIVERED: tracked.delivered,
+            telemetry.HARD_BOUNCES: tracked.hard_bounces,
+            telemetry.COMPLAINTS: tracked.complaints,
+        }
+        for metric, number in measured.items():
+            if number is not None:
+                telemetry.count(metric, number)
         return False
 
 

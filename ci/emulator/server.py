@@ -31,6 +31,7 @@ GAPS = (
     # Every module here closes one gap of MiniStack with its `install()`; remove a line when MiniStack does.
     "ci.emulator.connections",
     "ci.emulator.lambda_workers",
+    "ci.emulator.unpacked_code",
     "ci.emulator.fault_hooks",
     "ci.emulator.ses.install",
     "ci.emulator.sns_redrive",
@@ -44,6 +45,7 @@ GAPS = (
     "ci.emulator.cloudformation.composite_alarms",
     "ci.emulator.cloudformation.metric_math_alarms",
     "ci.emulator.cloudformation.query_definitions",
+    "ci.emulator.cloudformation.generated_names",
     "ci.emulator.cloudformation.nested_stacks",
     "ci.emulator.cloudformation.generated_secrets",
     "ci.emulator.cloudformation.role_policies",
@@ -307,9 +309,10 @@ def _announcing(application: Any, sock: socket.socket, ready_file: Path | None) 
 
 
 def _stop_workers() -> None:
-    from ci.emulator import lambda_workers  # noqa: PLC0415 - imports MiniStack
+    from ci.emulator import lambda_workers, unpacked_code  # noqa: PLC0415 - imports MiniStack
 
     lambda_workers.stop_all()
+    unpacked_code.remove()
 
 
 def _tail(path: Path, lines: int = 20) -> str:

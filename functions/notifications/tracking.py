@@ -14,6 +14,9 @@ from notifications.ledger import SesEvent, Status, Verdict
 from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError
 from notifications.times import epoch_ms, iso
 
+UNDELIVERED = frozenset({Status.SOFT_BOUNCED, Status.BOUNCED, Status.REJECTED, Status.SUPPRESSED})
+"""The ends of an email that was accepted and not delivered."""
+
 
 class EventOutcome(StrEnum):
     """What became of an event, as logs and metrics call it."""
@@ -40,6 +43,30 @@ class Tracked:
     event: TrackedEvent | None = None
     status: Status | None = None
     detail: str = ""
+
+    @property
+    def delivered(self) -> int | None:
+        """1 if the email was delivered, 0 if it has come to another end by this event, None if to none."""
+        if self._news and self._news.kind == "Delivery":
+            return 1
+        return 0 if self.status in UNDELIVERED else None
+
+    @property
+    def hard_bounces(self) -> int | None:
+        """1 if SES counts the event as a hard bounce, 0 if it suppressed the email without counting it."""
+        if self._news and self._news.counts_as_hard_bounce:
+            return 1
+        return 0 if self.status is Status.SUPPRESSED else None
+
+    @property
+    def complaints(self) -> int | None:
+        """1 if SES counts the event as a complaint."""
+        return 1 if self._news and self._news.counts_as_complaint else None
+
+    @property
+    def _news(self) -> TrackedEvent | None:
+        """The event if it was recorded, and for the first time."""
+        return self.event if self.outcome is EventOutcome.RECORDED else None
 
 
 class Ledger(Protocol):

@@ -195,11 +195,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.advance_feedback_path(*arrival)
         self.path = stored_path(self.path, *arrival)
 
-    @rule(key=KEYS)
-    def expire(self, key: NotificationKey) -> None:
-        """A record goes, at the end of its time or because its customer asked for that."""
+    @rule(target=workers, key=KEYS, token=st.sampled_from("abcdefgh"))
+    def begin_anew(self, key: NotificationKey, token: str) -> Worker:
+        """A record goes, since its time is up or its customer asked for that, and the order comes again."""
         self.client.delete_item(TableName=self.table_name, Key=primary_key(key))
         self.model.items.pop(key, None)
+        return self.claim(key, token, 0, NOT_LOOKED_AT, "content")
 
     # --- what is stored -----------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ _HERE = f"{REGION}:{ACCOUNT}"
 # Type: the property that names it, and the end of its ARN. Types without one are named by CloudFormation.
 _NAMED = {
     "AWS::CloudWatch::Alarm": ("AlarmName", f"cloudwatch:{_HERE}:alarm:"),
+    "AWS::CloudWatch::CompositeAlarm": ("AlarmName", f"cloudwatch:{_HERE}:alarm:"),
     "AWS::CloudWatch::Dashboard": ("DashboardName", f"cloudwatch::{ACCOUNT}:dashboard/"),
     "AWS::DynamoDB::Table": ("TableName", f"dynamodb:{_HERE}:table/"),
     "AWS::Lambda::Function": ("FunctionName", f"lambda:{_HERE}:function:"),

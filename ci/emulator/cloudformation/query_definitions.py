@@ -1,4 +1,6 @@
-"""``AWS::Logs::QueryDefinition``: MiniStack runs Logs Insights queries, but saves none.
+"""``AWS::Logs::QueryDefinition``: MiniStack saves no queries.
+
+Nor can they be run: MiniStack discovers no fields in log lines.
 
 Sources:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-querydefinition.html
