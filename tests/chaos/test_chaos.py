@@ -15,7 +15,7 @@ from tests.support.system import deployed
 ORDERS = 60
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_nothing_is_lost_or_sent_twice_when_everything_fails_that_can(tmp_path: Path) -> None:
     seed = random.randrange(2**31)
     print(f"seed {seed}: repeat with `make chaos ORDERS={ORDERS} SEED={seed}`")
