@@ -30,7 +30,7 @@ MALFORMED_SHARE = 0.02
 PUBLISHERS = 4
 PROBE_SECONDS = 1.0
 STUCK_SECONDS = 1000.0
-"""A run in which nothing has changed for so long is given up. An event that failed many times waits for up to 15
+"""A run in which nothing has changed for so long is given up. An event that failed many times may wait for 15
 minutes, and while it does nothing of unknown outcome is sent again."""
 
 
