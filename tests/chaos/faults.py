@@ -84,7 +84,7 @@ def plan(orders: int) -> list[dict[str, Any]]:
             calls = [round(every * (n + place / len(names))) + 1 for n in range(hits)]
             broken.append({"name": name, **FAULTS[name], "calls": calls})
     killed = [
-        {"name": name, **fault, "seconds": [0.5, 2.0], "limit": hits} for name, fault in RANDOM_KILLS.items()
+        {"name": name, **fault, "seconds": [0.3, 1.0], "limit": hits} for name, fault in RANDOM_KILLS.items()
     ]
     down = {
         "name": TRACKER_DOWN,
