@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify chaos lint format artifact docs clean
+.PHONY: help setup demo test chaos lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -19,8 +19,6 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
 	$(RUN) pytest -n 2 --dist loadfile
-
-verify: lint test chaos ## The complete check
 
 chaos: .venv/.made ## Faults of all kinds on ORDERS orders (default 2000): nothing may be lost or sent twice
 	$(RUN) python -m tests.chaos --orders $(or $(ORDERS),2000) $(if $(SEED),--seed $(SEED))
