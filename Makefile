@@ -38,6 +38,7 @@ artifact: .venv/.made ## Build what is deployed to AWS, into build/
 
 docs: .venv/.made ## Render the pages that are made from code
 	$(RUN) python -m ci.failure_table
+	$(RUN) python -m ci.cost_page
 
 clean: ## Remove what was built and installed here
 	rm -rf .venv .tools build .local

@@ -31,7 +31,6 @@ STOP_EARLY_MS = 500
 
 METRICS = {
     Outcome.ACCEPTED: telemetry.EMAILS_ACCEPTED,
-    Outcome.REFUSED: telemetry.ORDERS_REFUSED,
     Outcome.FAILED: telemetry.SEND_FAILURES,
     Outcome.CONFIGURATION: telemetry.SEND_FAILURES,
     Outcome.UNKNOWN: telemetry.UNKNOWN_OUTCOMES,
@@ -87,13 +86,14 @@ class Application:
         """Log and count one message; whether it is to come back."""
         if handled.result is None:
             error = telemetry.describe(handled.error)
-            telemetry.logger.error("email", queue_message_id=handled.record.id, outcome="error", detail=error)
+            telemetry.logger.error("email", **_message_fields(handled.record), outcome="error", detail=error)
             telemetry.count(telemetry.SEND_FAILURES)
             self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
             return True
         result = handled.result
         telemetry.logger.info("email", **_log_fields(handled.record, result))
-        if metric := METRICS.get(result.outcome):
+        is_counted = not (result.probe and result.outcome is Outcome.ACCEPTED)
+        if is_counted and (metric := METRICS.get(result.outcome)):
             telemetry.count(metric)
         if result.resend:
             # Its latency is the settle window's, by design: it is counted here instead of there.
@@ -106,18 +106,22 @@ class Application:
         return True
 
 
-def _log_fields(record: QueueRecord, result: Result) -> dict[str, Any]:
-    fields: dict[str, Any] = {
+def _message_fields(record: QueueRecord) -> dict[str, Any]:
+    return {
         "queue_message_id": record.id,
+        "correlation_id": record.correlation_id,
         "receive_count": record.receive_count,
-        "outcome": result.outcome,
-        "email_type": result.email_type,
     }
+
+
+def _log_fields(record: QueueRecord, result: Result) -> dict[str, Any]:
+    fields = _message_fields(record) | {"outcome": result.outcome, "email_type": result.email_type}
     if result.key:
         fields |= {"order_key": result.key.order_key, "notification": result.key.notification}
     optional = {
         "attempt": result.attempt,
         "resend_after_unknown": result.resend,
+        "probe": result.probe,
         "detail": result.detail,
         "message_id": result.message_id,
         "retry_after_seconds": result.retry_after_seconds,

@@ -51,6 +51,7 @@ class Application:
         telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))
         measured = {
             telemetry.EMAILS_DELIVERED: tracked.delivered,
+            telemetry.PROBES_DELIVERED: tracked.probes_delivered,
             telemetry.HARD_BOUNCES: tracked.hard_bounces,
             telemetry.COMPLAINTS: tracked.complaints,
         }
@@ -70,7 +71,11 @@ def _log_fields(tracked: Tracked) -> dict[str, Any]:
             "attempt": tracked.event.attempt,
             "message_id": tracked.event.event.message_id,
         }
-    optional = {"status": tracked.status, "detail": tracked.detail}
+    optional = {
+        "correlation_id": tracked.event.correlation_id if tracked.event else "",
+        "status": tracked.status,
+        "detail": tracked.detail,
+    }
     return fields | {name: content for name, content in optional.items() if content}
 
 

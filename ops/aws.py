@@ -1,7 +1,8 @@
 """The one place where AWS clients are made.
 
 Local commands must not be able to touch a real account: their clients have dummy credentials and an explicit
-loopback endpoint, and read neither environment variables nor configuration files.
+loopback endpoint, and read neither environment variables nor configuration files. Commands for a real
+account take credentials from the usual chain; AWS_ENDPOINT_URL turns them to an emulator or nowhere.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as SESSION_VARIABLES
 
-from ops.errors import UnsafeEndpointError
+from ops.errors import InputError, UnsafeEndpointError
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LOCAL_REGION = "us-east-1"
 LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,20 @@ class Aws:
     region: str
     session: boto3.Session
     client_options: dict[str, Any]
+
+    @property
+    def is_emulator(self) -> bool:
+        """Whether this is an emulator on this machine, not an account."""
+        return "endpoint_url" in self.client_options
+
+    @cached_property
+    def account(self) -> str:
+        """Account id of the credentials."""
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    def client(self, service: str) -> Any:
+        """A client for a service that is seldom needed."""
+        return self.session.client(service, **self.client_options)  # type: ignore[call-overload]
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -65,7 +81,32 @@ class Aws:
         return self.session.client("sqs", **self.client_options)
 
 
-def local(endpoint_url: str) -> Aws:
+def connect(region: str | None) -> Aws:
+    """Clients for the account that the usual chain of credentials leads to, or for an emulator.
+
+    Parameters
+    ----------
+    region
+        Name of the region; None means the one of the environment or the profile.
+
+    Raises
+    ------
+    InputError
+        There is no region.
+    UnsafeEndpointError
+        AWS_ENDPOINT_URL is set, and is not a literal loopback address.
+    """
+    if endpoint_url := os.environ.get(ENDPOINT_VARIABLE):
+        variables = ("AWS_REGION", "AWS_DEFAULT_REGION")
+        of_environment = next((os.environ[name] for name in variables if os.environ.get(name)), LOCAL_REGION)
+        return local(endpoint_url, region or of_environment)
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
+    if session.region_name is None:
+        raise InputError("It is not said in which region.", "Add --region, such as --region us-east-1.")
+    return Aws(session.region_name, session, {"config": Config(retries={"mode": "standard"})})
+
+
+def local(endpoint_url: str, region: str = LOCAL_REGION) -> Aws:
     """Clients for the emulator on this machine, and for nothing else.
 
     Raises
@@ -82,10 +123,8 @@ def local(endpoint_url: str) -> Aws:
             s3={"addressing_style": "path"},
         ),
     }
-    session = boto3.Session(
-        botocore_session=_isolated_session(), region_name=LOCAL_REGION, **LOCAL_CREDENTIALS
-    )
-    return Aws(LOCAL_REGION, session, options)
+    session = boto3.Session(botocore_session=_isolated_session(), region_name=region, **LOCAL_CREDENTIALS)
+    return Aws(region, session, options)
 
 
 def loopback_endpoint(endpoint_url: str) -> str:

@@ -12,9 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
+from ops import cost_cli, deploy_cli, hold_cli, ledger, ledger_view, local, publishing
 from ops import demo as demonstration
-from ops import ledger, ledger_view, local, publishing
-from ops.errors import EmulatorError, InputError, OpsError
+from ops.errors import InputError, OpsError, explained
 from ops.output import Progress, answers, plain, print_error, print_json, record_table, table
 from ops.output import inbox as inbox_table
 
@@ -32,17 +32,16 @@ class Commands(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except OpsError as error:
-            failure = error
-        except (BotoCoreError, URLError, TimeoutError, ConnectionError) as error:
-            failure = EmulatorError(
-                f"The local emulator does not answer ({error}).",
-                "Run `notify local down`, then `notify local up`.",
-            )
-        except (ClientError, ControlError) as error:
-            failure = OpsError(
-                f"A request was refused: {error}.", "See what is there with `notify local status`."
-            )
+        except (
+            OpsError,
+            BotoCoreError,
+            ClientError,
+            URLError,
+            ConnectionError,
+            TimeoutError,
+            ControlError,
+        ) as error:
+            failure = explained(error)
         print_error(failure)
         raise typer.Exit(failure.exit_code)
 
@@ -178,6 +177,18 @@ def demo(
     """Run the whole system here, send orders of all kinds through it, show what became of each."""
     if not demonstration.run(Progress(), answers(), keep=keep):
         raise typer.Exit(NO)
+
+
+for command in (
+    cost_cli.cost,
+    hold_cli.hold,
+    hold_cli.resume,
+    deploy_cli.artifacts,
+    deploy_cli.deploy,
+    deploy_cli.nest,
+    deploy_cli.destroy,
+):
+    app.command(epilog=EXIT_CODES)(command)
 
 
 def _print_status(state: dict[str, Any]) -> None:

@@ -1,28 +1,32 @@
-"""Create or update a stack through CloudFormation, follow it into its nested stacks, find why it failed."""
+"""Bring a stack into the wanted state through CloudFormation: first a plan, then its execution."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from botocore.exceptions import ClientError
 
+from ops import change_sets, protection
+from ops.change_sets import Change
 from ops.errors import DeploymentError, InputError
+from ops.stack_events import EventFeed, ResourceEvent, first_cause
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
-NESTED_STACK = "AWS::CloudFormation::Stack"
-SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-UPDATABLE = (*SUCCEEDED, "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
+SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+UPDATABLE = (*SUCCEEDED, "UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 """From any other status that is not in progress CloudFormation updates nothing:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html"""
+
+IN_REVIEW = "REVIEW_IN_PROGRESS"
+"""A stack of which there is no more than a change set."""
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -36,40 +40,30 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class ResourceEvent:
-    """What happened to one resource.
+class Plan:
+    """What a deployment would do.
 
     Parameters
     ----------
-    stack
-        Where: logical ids from root down, joined by "/"; empty for root itself.
+    change_set_id
+        None when nothing would change.
+    parameters
+        Parameters of an existing stack that change: what they are (None: not there) and would be.
+    unseen
+        Why nested stacks could not be looked into; empty when they were.
     """
 
-    stack: str
-    logical_id: str
-    resource_type: str
-    status: str
-    reason: str
-    at: datetime
+    stack_name: str
+    is_new: bool
+    change_set_id: str | None
+    parameters: dict[str, tuple[str | None, str]]
+    changes: tuple[Change, ...]
+    unseen: str = ""
 
     @property
-    def depth(self) -> int:
-        """How deep it is nested: 0 in root."""
-        return len(self.stack.split("/")) if self.stack else 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the resource has reached the wanted state."""
-        return self.status in SUCCEEDED
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether the resource failed, by itself or because another one did."""
-        return self.status.endswith("_FAILED")
-
-    def __str__(self) -> str:
-        where = f"{self.stack}/{self.logical_id}" if self.stack else self.logical_id
-        return f"{where} ({self.resource_type}): {self.reason or self.status}"
+    def endangered(self) -> list[Change]:
+        """Changes that would replace or remove what holds data."""
+        return [change for change in self.changes if change.endangers_data]
 
 
 @dataclass(frozen=True)
@@ -116,6 +110,11 @@ def outputs_of(stack: StackTypeDef) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
+def parameters_of(stack: StackTypeDef) -> dict[str, str]:
+    """Parameters of a stack, by name."""
+    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
+
+
 def deploy(
     client: CloudFormationClient,
     stack_name: str,
@@ -125,40 +124,41 @@ def deploy(
     on_event: Callable[[ResourceEvent], None],
     poll_seconds: float = 2.0,
 ) -> Deployed:
-    """Create the stack, or update it, and wait until that is done. No change is a success.
+    """Plan and execute in one go, for what needs no second look. See `prepare` and `execute`."""
+    plan = prepare(client, stack_name, template_url, settings, poll_seconds=poll_seconds)
+    return execute(client, plan, on_event=on_event, poll_seconds=poll_seconds)
+
+
+def prepare(
+    client: CloudFormationClient,
+    stack_name: str,
+    template_url: str,
+    settings: Settings,
+    *,
+    poll_seconds: float = 2.0,
+) -> Plan:
+    """Let CloudFormation say what creating or updating the stack would do. Execute the plan or discard it.
+
+    Waits while another operation on the stack is in progress.
 
     Parameters
     ----------
     template_url
         Where the template is in the artifact bucket.
-    on_event
-        Called for each event of the stack and of those nested in it, oldest first.
     poll_seconds
         Time between two looks at the stack.
 
     Raises
     ------
     DeploymentError
-        CloudFormation refused the request or rolled back; says which resource failed first and why.
+        CloudFormation refused it, or does not update the stack as it is.
     """
-    stack = find_stack(client, stack_name)
-    if stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS"):
-        stack = _wait(client, stack_name, poll_seconds, lambda: None)
+    stack = _settled(client, stack_name, poll_seconds)
     if stack is not None and stack["StackStatus"] not in UPDATABLE:
         raise DeploymentError(
             f"Stack {stack_name} is {stack['StackStatus']}: CloudFormation does not update it.",
             "Repair or delete it, then deploy again.",
         )
-    feed = _EventFeed(client, stack_name)
-    if stack is not None:
-        feed.new()
-    events: list[ResourceEvent] = []
-
-    def look() -> None:
-        for event in feed.new():
-            events.append(event)
-            on_event(event)
-
     request: dict[str, Any] = {
         "StackName": stack_name,
         "TemplateURL": template_url,
@@ -166,132 +166,149 @@ def deploy(
         "Tags": [{"Key": k, "Value": v} for k, v in settings.tags.items()],
         "Capabilities": ["CAPABILITY_IAM"],
     }
+    kind: change_sets.Kind = "UPDATE" if stack else "CREATE"
+    change_set = change_sets.create(client, kind, request, poll_seconds=poll_seconds)
+    before = parameters_of(stack) if stack else {}
+    return Plan(
+        stack_name=stack_name,
+        is_new=stack is None,
+        change_set_id=change_set.id,
+        parameters={
+            name: (before.get(name), value)
+            for name, value in settings.parameters.items()
+            if before and before.get(name) != value
+        },
+        changes=change_set.changes,
+        unseen=change_set.unseen,
+    )
+
+
+def execute(
+    client: CloudFormationClient,
+    plan: Plan,
+    *,
+    on_event: Callable[[ResourceEvent], None],
+    poll_seconds: float = 2.0,
+) -> Deployed:
+    """Do what the plan says, and wait until it is done. No change is a success.
+
+    What it endangers is no longer protected while it runs: whoever executes such a plan has agreed to it.
+
+    Parameters
+    ----------
+    on_event
+        Called for each event of the stack and of those nested in it, oldest first.
+
+    Raises
+    ------
+    DeploymentError
+        CloudFormation refused it or rolled back; says which resource failed first and why.
+    """
+    if plan.change_set_id is None:
+        stack = find_stack(client, plan.stack_name)
+        return Deployed("unchanged", outputs_of(stack) if stack else {})
+    if plan.endangered:
+        protection.lift(client, plan.stack_name)
+    change_set_id = plan.change_set_id
+    after = follow(
+        client,
+        plan.stack_name,
+        lambda: client.execute_change_set(ChangeSetName=change_set_id),
+        on_event=on_event,
+        poll_seconds=poll_seconds,
+    )
+    return Deployed("created" if plan.is_new else "updated", outputs_of(after))
+
+
+def discard(client: CloudFormationClient, plan: Plan, *, poll_seconds: float = 2.0) -> None:
+    """Leave CloudFormation as it was before the plan."""
+    if plan.change_set_id is None:
+        return
+    client.delete_change_set(ChangeSetName=plan.change_set_id)
+    stack = find_stack(client, plan.stack_name)
+    if stack is not None and stack["StackStatus"] == IN_REVIEW:
+        client.delete_stack(StackName=plan.stack_name)
+        while find_stack(client, plan.stack_name) is not None:
+            time.sleep(poll_seconds)
+
+
+def follow(
+    client: CloudFormationClient,
+    stack_name: str,
+    start: Callable[[], object],
+    *,
+    on_event: Callable[[ResourceEvent], None],
+    poll_seconds: float,
+    wanted: tuple[str, ...] = SUCCEEDED,
+) -> StackTypeDef:
+    """Start an operation on a stack, follow it to its end, and return the stack.
+
+    Parameters
+    ----------
+    stack_name
+        Its name, or its id when it is to be deleted: a deleted stack is known by its id only.
+    wanted
+        Statuses that mean success.
+
+    Raises
+    ------
+    DeploymentError
+        CloudFormation refused the request or rolled back; says which resource failed first and why.
+    """
+    feed = EventFeed(client, stack_name)
+    if find_stack(client, stack_name):
+        feed.skip()
+    events: list[ResourceEvent] = []
+
+    def look() -> None:
+        for event in feed.new():
+            events.append(event)
+            on_event(event)
+
     try:
-        if stack is None:
-            client.create_stack(**request)
-        else:
-            client.update_stack(**request)
+        start()
     except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if stack is not None and "No updates are to be performed" in message:
-            return Deployed("unchanged", outputs_of(stack))
         raise DeploymentError(
-            f"CloudFormation refused {stack_name}: {message}",
-            "Correct the template or its parameters, then try again.",
+            f"CloudFormation refused {stack_name}: {error.response['Error']['Message']}",
+            "Correct that, then try again.",
         ) from error
-    outcome: Outcome = "created" if stack is None else "updated"
-    after = _wait(client, stack_name, poll_seconds, look)
-    if after["StackStatus"] not in SUCCEEDED:
+    after = _wait(client, stack_name, poll_seconds, look, lambda: feed.has_begun)
+    if after["StackStatus"] not in wanted:
         cause = first_cause(events)
         raise DeploymentError(
             f"Stack {stack_name} is {after['StackStatus']}. {cause or after.get('StackStatusReason', '')}",
             "Correct that, then deploy again.",
         )
-    return Deployed(outcome, outputs_of(after))
+    return after
 
 
-def first_cause(events: list[ResourceEvent]) -> ResourceEvent | None:
-    """Among the events of a failed deployment, find the one that made all others fail.
-
-    A resource is reported as failed also when it was cancelled because of another one, and a nested stack
-    because of something in it: neither is a cause while there is another failure.
-    """
-    failures = sorted((event for event in events if event.is_failure), key=lambda event: event.at)
-    causes = [event for event in failures if "cancelled" not in event.reason.lower()]
-    inside = [event for event in causes if event.resource_type != NESTED_STACK]
-    return next(iter([*inside, *causes, *failures]), None)
+def _settled(client: CloudFormationClient, stack_name: str, poll_seconds: float) -> StackTypeDef | None:
+    """The stack once nothing is in progress on it; None if there is none, or no more than a change set."""
+    stack = find_stack(client, stack_name)
+    if stack is not None and stack["StackStatus"] == IN_REVIEW:
+        return None
+    if stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS"):
+        return _wait(client, stack_name, poll_seconds)
+    return stack
 
 
 def _wait(
-    client: CloudFormationClient, stack_name: str, poll_seconds: float, look: Callable[[], None]
+    client: CloudFormationClient,
+    stack_name: str,
+    poll_seconds: float,
+    look: Callable[[], None] = lambda: None,
+    has_begun: Callable[[], bool] = lambda: True,
 ) -> StackTypeDef:
-    """Look at the stack until nothing is in progress; `look` is called before each time and once after."""
+    """Look at the stack until an operation has begun and nothing is in progress.
+
+    `look` is called before each time and once after.
+    """
     while True:
         look()
         stack = find_stack(client, stack_name)
         if stack is None:
             raise DeploymentError(f"Stack {stack_name} was deleted meanwhile.", "Deploy it again.")
-        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+        if has_begun() and not stack["StackStatus"].endswith("_IN_PROGRESS"):
             look()
             return stack
         time.sleep(poll_seconds)
-
-
-class _EventFeed:
-    """The events of a stack and of all that are nested in it, each once."""
-
-    def __init__(self, client: CloudFormationClient, stack_name: str) -> None:
-        self._client = client
-        self._paths = {stack_name: ""}
-        """Path of each known stack, by name or id."""
-        self._unknown: dict[str, str] = {}
-        """Path of each nested stack whose id no event has told yet, by the beginning of its name."""
-        self._seen: set[str] = set()
-
-    def new(self) -> list[ResourceEvent]:
-        """Events that came since the last call, oldest first; of the same moment, nested ones first.
-
-        Parents are read before what is nested in them: no parent is complete before its parts then.
-        """
-        events: list[ResourceEvent] = []
-        read: list[str] = []
-        while unread := [stack for stack in self._paths if stack not in read]:
-            for stack in unread:
-                events += self._read(stack)
-            read += unread
-            self._look_for_unknown()
-        return sorted(events, key=lambda event: (event.at, -event.depth))
-
-    def _read(self, stack: str) -> Iterator[ResourceEvent]:
-        path = self._paths[stack]
-        for raw in reversed(list(self._unread(stack))):
-            event = _resource_event(path, raw)
-            is_own = raw.get("PhysicalResourceId") == raw["StackId"]
-            if event.resource_type == NESTED_STACK and not is_own:
-                self._note_nested(path, raw)
-            if not is_own or event.is_failure:
-                yield event
-
-    def _unread(self, stack: str) -> Iterator[StackEventTypeDef]:
-        """Newest first."""
-        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack):
-            for raw in page["StackEvents"]:
-                if raw["EventId"] in self._seen:
-                    return
-                self._seen.add(raw["EventId"])
-                yield raw
-
-    def _note_nested(self, path: str, raw: StackEventTypeDef) -> None:
-        logical_id = raw["LogicalResourceId"]
-        prefix = f"{raw['StackName']}-{logical_id}-"
-        nested_path = f"{path}/{logical_id}".lstrip("/")
-        if nested := raw.get("PhysicalResourceId"):
-            self._paths[nested] = nested_path
-            self._unknown.pop(prefix, None)
-        elif nested_path not in self._paths.values():
-            self._unknown[prefix] = nested_path
-
-    def _look_for_unknown(self) -> None:
-        """Find nested stacks by name, <parent>-<logical id>-<random>: the emulator tells ids late."""
-        if not self._unknown:
-            return
-        pages = self._client.get_paginator("describe_stacks").paginate()
-        stacks = sorted(
-            (s for page in pages for s in page["Stacks"]), key=lambda s: s["CreationTime"], reverse=True
-        )
-        for prefix, path in list(self._unknown.items()):
-            newest = next((s for s in stacks if s["StackName"].startswith(prefix)), None)
-            if newest:
-                self._paths[newest["StackId"]] = path
-                del self._unknown[prefix]
-
-
-def _resource_event(path: str, raw: StackEventTypeDef) -> ResourceEvent:
-    return ResourceEvent(
-        stack=path,
-        logical_id=raw["LogicalResourceId"],
-        resource_type=raw["ResourceType"],
-        status=raw["ResourceStatus"],
-        reason=raw.get("ResourceStatusReason", ""),
-        at=raw["Timestamp"],
-    )

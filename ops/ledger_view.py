@@ -17,6 +17,7 @@ FIELDS = (
     "resends",
     "recipient",
     "message_id",
+    "correlation_id",
     "reason",
     "occurred_at",
     "created_at",

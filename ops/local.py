@@ -12,11 +12,10 @@ from typing import Any
 
 import psutil
 
-from ci import build
 from ci.emulator import server
 from ci.emulator.control import ControlClient, ControlError
 from ci.emulator.server import Emulator
-from ops import aws, deployment
+from ops import artifacts, aws, deployment, environments, templates
 from ops.aws import Aws
 from ops.errors import EmulatorError, StackMissingError
 from ops.output import Progress
@@ -24,8 +23,6 @@ from ops.output import Progress
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / ".local"
 STACK_NAME = "email-notifications-local"
-BUCKET = f"{STACK_NAME}-artifacts"
-PARAMETERS = PROJECT / "parameters" / "local.yaml"
 DEFAULT_PORT = 4566
 POLL_SECONDS = 0.3
 
@@ -40,8 +37,6 @@ class State:
     pid: int
     port: int
     endpoint: str
-    bucket: str
-    prefix: str | None = None
 
     def save(self) -> None:
         """Note it; another command never reads half of it."""
@@ -199,8 +194,7 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
         )
     else:
         progress.done(f"emulator is running at {environment.endpoint_url}")
-    prefix = _deploy(environment.aws, progress)
-    _note(environment.emulator, prefix)
+    _deploy(environment.aws, progress)
     return environment
 
 
@@ -217,7 +211,7 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
         except server.StartError as error:
             raise EmulatorError(str(error), f"The whole log is in {_log_path()}.") from error
     _started[emulator.pid] = emulator
-    _note(emulator)
+    State(emulator.pid, emulator.port, emulator.endpoint_url).save()
     progress.done(f"emulator started at {emulator.endpoint_url} (process {emulator.pid}, log {_log_path()})")
     return LocalEnvironment(emulator)
 
@@ -236,34 +230,23 @@ def _port_busy(port: int) -> EmulatorError:
     )
 
 
-def _deploy(clients: Aws, progress: Progress) -> str:
-    """Build, upload and deploy the working tree; returns the artifact's prefix."""
-    begin = time.monotonic()
-    with progress.doing("building the functions and templates"):
-        try:
-            artifact = build.build("local")
-        except build.BuildError as error:
-            raise EmulatorError("The artifact cannot be built.", str(error)) from error
-        clients.s3.create_bucket(Bucket=BUCKET)
-        build.publish(artifact, clients.s3, BUCKET)
-    progress.done(f"artifact {artifact.prefix} built in {time.monotonic() - begin:.1f} s")
-
-    settings = deployment.load_settings(PARAMETERS)
-    settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=artifact.prefix)
-    template_url = f"https://s3.{clients.region}.amazonaws.com/{BUCKET}/{artifact.prefix}stacks/root.yaml"
+def _deploy(clients: Aws, progress: Progress) -> None:
+    """Build, upload and deploy the working tree."""
+    client, environment = clients.cloudformation, environments.get(environments.LOCAL)
+    release = artifacts.publish(clients, environment, progress, poll_seconds=POLL_SECONDS)
+    settings = environments.resolve(client, environment, templates.ROOT, release.parameters)
     begin = time.monotonic()
     with progress.doing(f"deploying {STACK_NAME}"):
         deployed = deployment.deploy(
-            clients.cloudformation,
+            client,
             STACK_NAME,
-            template_url,
+            release.template_url(templates.ROOT),
             settings,
             on_event=progress.resource,
             poll_seconds=POLL_SECONDS,
         )
     took = "" if deployed.outcome == "unchanged" else f" in {time.monotonic() - begin:.1f} s"
     progress.done(f"stack {STACK_NAME} {deployed.outcome}{took}")
-    return artifact.prefix
 
 
 def _is_beyond_update(environment: LocalEnvironment) -> bool:
@@ -271,10 +254,6 @@ def _is_beyond_update(environment: LocalEnvironment) -> bool:
     if stack is None or stack["StackStatus"].endswith("_IN_PROGRESS"):
         return False
     return stack["StackStatus"] not in deployment.UPDATABLE
-
-
-def _note(emulator: Emulator, prefix: str | None = None) -> None:
-    State(emulator.pid, emulator.port, emulator.endpoint_url, BUCKET, prefix).save()
 
 
 def _is_emulator(pid: int) -> bool:

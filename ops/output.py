@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import ledger_view
-from ops.deployment import ResourceEvent
 from ops.errors import OpsError
+from ops.stack_events import ResourceEvent
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow"}
 
@@ -114,6 +114,8 @@ class Progress:
             self._failed.add(event.logical_id)
         elif event.is_complete and not self._failed:
             count = self._resources.pop(event.logical_id, None)
-            self.done(f"  {event.logical_id:<20}" + (f"{count:>3} resources" if count else ""))
+            self.done(
+                f"  {event.logical_id:<20}" + (f"{count:>3} resource{'s' * (count != 1)}" if count else "")
+            )
         else:
             self.now(f"{event.logical_id}: {event.status}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from ci.emulator import aws_requests, connections, lambda_workers
@@ -70,22 +71,20 @@ class FaultBoundary:
             scope["method"], scope["path"], scope["query_string"].decode(), headers, body
         )
         caller = lambda_workers.caller(headers.get("x-amz-security-token", ""))
-        hit = self._plan.decide(
-            request.action, caller.function if caller else "", body.decode(errors="replace")
-        )
+        function = caller.function if caller else ""
+        content = body.decode(errors="replace")
         call = _Call(scope, receive, send, request, caller)
-        replayed = _replay(body, receive)
-        if hit is None:
-            await self._application(scope, replayed, send)
-        elif hit.fault.phase == "before":
-            if await self._break(call, hit):
-                await self._application(scope, replayed, send)
-        else:
-            answer: list[dict[str, Any]] = []
-            await self._application(scope, replayed, _keep_in(answer))
-            if await self._break(call, hit):
-                for message in answer:
-                    await send(message)
+        hit = self._plan.decide(request.action, function, content, "before")
+        if hit and not await self._break(call, hit):
+            return
+        answer: list[dict[str, Any]] = []
+        await self._application(scope, _replay(body, receive), _keep_in(answer))
+        # AWS has done only what it has not refused.
+        done = bool(answer) and answer[0]["status"] < HTTPStatus.MULTIPLE_CHOICES
+        hit = self._plan.decide(request.action, function, content, "after") if done else None
+        if hit is None or await self._break(call, hit):
+            for message in answer:
+                await send(message)
 
     async def _break(self, call: _Call, hit: Hit) -> bool:
         """Carry the effect out; True when the call then goes on as if nothing were wrong."""

@@ -40,7 +40,8 @@ class Fault:
     effect
         What happens to the call.
     phase
-        `before` the service does anything, or `after` it has done its work.
+        `before` the service does anything, or `after` it has done its work; a call that it has refused
+        doesn't count then.
     caller
         Only calls that this Lambda function makes (or that are made for it).
     match, unless
@@ -149,7 +150,7 @@ class FaultPlan:
             next_of = {one.fault.name: one for one in self._watched}
             next_of[name].enabled = enabled
 
-    def decide(self, operation: str, caller: str, content: str) -> Hit | None:
+    def decide(self, operation: str, caller: str, content: str, phase: str | None = None) -> Hit | None:
         """Return the fault that this call runs into, if any, and count it.
 
         Parameters
@@ -160,12 +161,17 @@ class FaultPlan:
             Name of the Lambda function that calls, or ''.
         content
             The request's body, or what stands for it.
+        phase
+            Only faults of this phase; None: of both.
         """
         with self._lock:
             firing = [
                 one
                 for one in self._watched
-                if one.enabled and _fits(one.fault, operation, caller, content) and one.fires()
+                if one.enabled
+                and phase in (None, one.fault.phase)
+                and _fits(one.fault, operation, caller, content)
+                and one.fires()
             ]
             return firing[0].hit() if firing else None
 

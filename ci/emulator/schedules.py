@@ -2,11 +2,12 @@
 
 MiniStack hands over a target's Input as it is, knows no universal targets, and looks for due schedules every
 10 s. Here the context attributes in an Input have their values, a universal target calls its API operation,
-and a schedule starts within a second.
+and a schedule starts within a second. AWS/Scheduler counts what was started.
 
 Sources:
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
 """
 
 import json
@@ -22,6 +23,9 @@ from botocore.session import get_session
 from ministack.core.responses import get_region
 from ministack.services import eventbridge, scheduler
 
+from ci.emulator.cloudwatch import store
+from ci.emulator.cloudwatch.metrics import Metric
+
 _LOOK_INTERVAL_SECONDS = 1
 _SCHEDULER_SOURCE = "aws.scheduler"
 _UNIVERSAL_TARGET = re.compile(r"arn:aws[\w-]*:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?P<operation>\w+)")
@@ -33,6 +37,7 @@ def install() -> None:
 
     def invoke(target: Mapping[str, Any], event: Mapping[str, Any], rule: Any, view: Any = None) -> None:
         if event.get("Source") == _SCHEDULER_SOURCE:
+            _count_attempt(event)
             target = {**target, "Input": _with_context(target.get("Input") or "{}", event)}
             universal = _UNIVERSAL_TARGET.fullmatch(target["Arn"])
             if universal:
@@ -42,6 +47,12 @@ def install() -> None:
 
     eventbridge._invoke_target = invoke
     scheduler._SCHEDULE_TICK_INTERVAL = _LOOK_INTERVAL_SECONDS
+
+
+def _count_attempt(event: Mapping[str, Any]) -> None:
+    group = event["Resources"][0].split("/")[1]
+    metric = Metric("AWS/Scheduler", "InvocationAttemptCount", frozenset({("ScheduleGroup", group)}))
+    store.record(metric, event["Time"], [1], "Count")
 
 
 def _with_context(text: str, event: Mapping[str, Any]) -> str:

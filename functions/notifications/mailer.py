@@ -31,7 +31,12 @@ class Mailer(Protocol):
     """What the use case needs of SES."""
 
     def send(
-        self, email: RenderedEmail, recipient: str, key: NotificationKey, attempt: int
+        self,
+        email: RenderedEmail,
+        recipient: str,
+        key: NotificationKey,
+        attempt: int,
+        correlation_id: str,
     ) -> Sent | Failure:
         """Send, once. Never raises for what SES or the network does."""
         ...
@@ -65,7 +70,12 @@ class SesMailer:
         self._used_at = time.monotonic()
 
     def send(
-        self, email: RenderedEmail, recipient: str, key: NotificationKey, attempt: int
+        self,
+        email: RenderedEmail,
+        recipient: str,
+        key: NotificationKey,
+        attempt: int,
+        correlation_id: str,
     ) -> Sent | Failure:
         """Send with tags that lead each of its events back to the notification and the attempt."""
         try:
@@ -87,6 +97,7 @@ class SesMailer:
                     {"Name": "order_key", "Value": key.order_key},
                     {"Name": "notification", "Value": key.notification},
                     {"Name": "attempt", "Value": str(attempt)},
+                    {"Name": "correlation_id", "Value": correlation_id},
                 ],
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have gone out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ BATCH_SIZE = 10
 """As many records as an event source mapping without a batching window delivers at once; all are handled
 concurrently, so that this is also how many connections a client needs."""
 
+CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What may travel as an SES message tag: an address may not."""
+
 R = TypeVar("R")
 
 
@@ -35,6 +39,8 @@ class QueueRecord:
         How often it has been received, this time included.
     sent_at_ms
         When it entered the queue, epoch milliseconds.
+    correlation_id
+        By which an order is followed from its publisher to its feedback, through all logs.
     """
 
     id: str
@@ -42,6 +48,7 @@ class QueueRecord:
     receipt_handle: str
     receive_count: int
     sent_at_ms: int
+    correlation_id: str = ""
 
 
 def records(event: Mapping[str, Any]) -> list[QueueRecord]:
@@ -53,9 +60,19 @@ def records(event: Mapping[str, Any]) -> list[QueueRecord]:
             receipt_handle=record["receiptHandle"],
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
             sent_at_ms=int(record["attributes"]["SentTimestamp"]),
+            correlation_id=_correlation_id(record),
         )
         for record in event["Records"]
     ]
+
+
+def _correlation_id(record: Mapping[str, Any]) -> str:
+    """What the publisher gave as message attribute, or else the id that the queue gave the message.
+
+    An unfit one is left out without a word: a customer gets the email all the same.
+    """
+    given = record.get("messageAttributes", {}).get("correlation_id", {}).get("stringValue") or ""
+    return given if CORRELATION_ID.fullmatch(given) else str(record["messageId"])
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,9 @@ class DeadLetterQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def put(self, body: str, field: str, reason: str, email_type: str) -> None:
+    def put(
+        self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None = None
+    ) -> None:
         """Put the message as it was received, with the reason in its attributes.
 
         Parameters
@@ -121,13 +140,19 @@ class DeadLetterQueue:
         field, reason, email_type
             Hold nothing that a customer supplied.
         """
-        attributes = {"error_field": field, "error_reason": reason, "email_type": email_type}
+        attributes = {
+            "error_field": field,
+            "error_reason": reason,
+            "email_type": email_type,
+            "correlation_id": correlation_id,
+        }
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": text[:ATTRIBUTE_LENGTH]}
                 for name, text in attributes.items()
+                if text
             },
         )
 

@@ -20,6 +20,7 @@ from notifications.keys import NotificationKey, notification_key, recipient_key
 from notifications.ledger import AttemptResult, Claim, Claimed, Record, Verdict
 from notifications.mailer import Mailer, Sent
 from notifications.order_event import InvalidOrderEventError, Notification, parse
+from notifications.probe import is_probe
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, RenderingError
 from notifications.times import epoch_ms, iso
@@ -67,6 +68,8 @@ class Result:
     ----------
     retry_after_seconds
         None if the message is done with.
+    probe
+        Whether it is a synthetic order, which no rate counts.
     detail
         For the log; holds nothing that a customer supplied.
     """
@@ -76,6 +79,7 @@ class Result:
     email_type: str = ""
     attempt: int = 0
     resend: bool = False
+    probe: bool = False
     detail: str = ""
     message_id: str = ""
     retry_after_seconds: float | None = None
@@ -97,7 +101,9 @@ class Ledger(Protocol):
 class DeadLetters(Protocol):
     """Where a message goes that can't be handled."""
 
-    def put(self, body: str, field: str, reason: str, email_type: str) -> None: ...  # noqa: D102
+    def put(  # noqa: D102
+        self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None
+    ) -> None: ...
 
 
 class Renderer(Protocol):
@@ -198,7 +204,7 @@ class SendEmail:
         except RenderingError as error:
             return self._refuse(message, "(email)", str(error), notification.type)
         key = _key(notification, notification.resend_id)
-        context = Result(Outcome.DEFERRED, key, notification.type)
+        context = Result(Outcome.DEFERRED, key, notification.type, probe=is_probe(notification.recipient))
 
         if self._now() - notification.occurred_at > self._policy.maximum_event_age:
             return self._too_old(message, context, notification.occurred_at_field)
@@ -210,7 +216,7 @@ class SendEmail:
         self._sleep(wait)
 
         try:
-            verdict = self._claim(key, notification, ends_at_ms)
+            verdict = self._claim(key, notification, message.correlation_id, ends_at_ms)
         except LedgerUnavailableError as error:
             return self._put_off(context, error.failure, message.receive_count)
         if not isinstance(verdict, Claimed):
@@ -218,7 +224,9 @@ class SendEmail:
         context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
         answer: Sent | Failure = CLAIMED_TOO_LATE
         if self._seconds() + deadlines.ses_seconds <= ends_at_ms / 1000:
-            answer = self._mailer.send(email, notification.recipient, key, verdict.attempt)
+            answer = self._mailer.send(
+                email, notification.recipient, key, verdict.attempt, message.correlation_id
+            )
         if isinstance(answer, Sent):
             latency_ms = int(self._seconds() * 1000) - message.sent_at_ms
             context = replace(
@@ -230,7 +238,9 @@ class SendEmail:
             unrecorded = context if isinstance(answer, Sent) else replace(context, outcome=Outcome.UNKNOWN)
             return self._await_settling(unrecorded, f"not recorded: {error.failure.code}", ends_at_ms)
 
-    def _claim(self, key: NotificationKey, notification: Notification, ends_at_ms: int) -> Verdict:
+    def _claim(
+        self, key: NotificationKey, notification: Notification, correlation_id: str, ends_at_ms: int
+    ) -> Verdict:
         now = self._now()
         claim = Claim(
             now_ms=epoch_ms(now),
@@ -245,6 +255,7 @@ class SendEmail:
                 "recipient": notification.recipient,
                 "recipient_key": recipient_key(notification.recipient, self._policy.recipient_hash_key),
                 "occurred_at": iso(notification.occurred_at),
+                "correlation_id": correlation_id,
                 "expires_at": int((now + self._policy.record_retention).timestamp()),
                 **({"resend_of": _key(notification, None).notification} if notification.resend_id else {}),
             },
@@ -317,7 +328,7 @@ class SendEmail:
         return self._refuse(message, field, reason, context.email_type)
 
     def _refuse(self, message: QueueRecord, field: str, reason: str, email_type: str) -> Result:
-        self._dead_letters.put(message.body, field, reason, email_type)
+        self._dead_letters.put(message.body, field, reason, email_type, message.correlation_id)
         return Result(Outcome.REFUSED, email_type=email_type, detail=f"{field} {reason}")
 
     def _put_off(self, context: Result, failure: Failure, tries: int) -> Result:

@@ -15,6 +15,7 @@ from typing import Any
 
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
+from notifications.probe import is_probe
 from notifications.times import epoch_ms, iso
 
 DETAIL_LENGTH = 200
@@ -24,7 +25,7 @@ EVENT_ID_LENGTH = 12
 """48 bits, told apart among the events of one notification."""
 
 OUR_TAGS = frozenset({"order_key", "notification", "attempt"})
-"""Message tags that the mailer sets."""
+"""Message tags that lead an event to its record."""
 
 SUPPRESSED_SUBTYPES = frozenset({"Suppressed", "OnAccountSuppressionList"})
 """SES did not try to deliver: the address is on its global list, or on the account's."""
@@ -50,6 +51,10 @@ class TrackedEvent:
         When SES accepted the message, epoch milliseconds.
     counts_as_hard_bounce, counts_as_complaint
         As SES counts them for the account's reputation.
+    correlation_id
+        Of the message that led to the attempt.
+    probe
+        Whether the email was a synthetic order's.
     """
 
     key: NotificationKey
@@ -59,6 +64,8 @@ class TrackedEvent:
     event: SesEvent
     counts_as_hard_bounce: bool = False
     counts_as_complaint: bool = False
+    correlation_id: str = ""
+    probe: bool = False
 
 
 def read(body: str, recorded_at: str) -> TrackedEvent:
@@ -110,6 +117,8 @@ def _read(record: dict[str, Any], recorded_at: str) -> TrackedEvent:
         ),
         counts_as_hard_bounce=said.counts_as_hard_bounce,
         counts_as_complaint=said.counts_as_complaint,
+        correlation_id=str(tags.get("correlation_id", [""])[0]),
+        probe=any(is_probe(address) for address in mail.get("destination") or []),
     )
 
 

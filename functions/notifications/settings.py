@@ -75,6 +75,17 @@ class TrackSettings(_FromEnvironment):
 
 
 @dataclass(frozen=True)
+class GuardSettings(_FromEnvironment):
+    """Settings of `guard_reputation`."""
+
+    alarm_name: str
+    alerts_topic_arn: str
+    ledger_table_name: str
+    send_email_mapping_id: str
+    function_timeout_seconds: int
+
+
+@dataclass(frozen=True)
 class CheckSettings(_FromEnvironment):
     """Settings of `check_ledger`."""
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 logger = Logger()
 metrics = Metrics()
 
-ORDERS_REFUSED = "OrdersRefused"
 EMAILS_ACCEPTED = "EmailsAccepted"
+"""Without probes, as all that rates are made of."""
 SEND_FAILURES = "SendFailures"
 """What a person has to look at: refused for good, refused until the configuration is mended, and errors
 nobody foresaw. Messages that only wait, as for a throttled SES, show in the age of the queue's oldest."""
@@ -25,6 +25,7 @@ UNKNOWN_RESENT = "UnknownResent"
 EMAILS_DELIVERED = "EmailsDelivered"
 """1 for an email that was delivered, 0 for one that ended otherwise: the sum is how many were delivered, the
 number of samples how many have ended, and no rate depends on when an email was accepted."""
+PROBES_DELIVERED = "ProbesDelivered"
 HARD_BOUNCES = "HardBounces"
 """1 for a bounce that SES counts, 0 for an email that it suppressed on the account's behalf, which it does
 not count: the number of samples less the sum is how many were suppressed."""

@@ -46,10 +46,20 @@ class Tracked:
 
     @property
     def delivered(self) -> int | None:
-        """1 if the email was delivered, 0 if it has come to another end by this event, None if to none."""
+        """1 if the email was delivered, 0 if it has come to another end by this event, None if to none.
+
+        A probe counts apart.
+        """
+        if self.event and self.event.probe:
+            return None
         if self._news and self._news.kind == "Delivery":
             return 1
         return 0 if self.status in UNDELIVERED else None
+
+    @property
+    def probes_delivered(self) -> int | None:
+        """1 if the email was a probe's and was delivered."""
+        return 1 if self._news and self._news.probe and self._news.kind == "Delivery" else None
 
     @property
     def hard_bounces(self) -> int | None:

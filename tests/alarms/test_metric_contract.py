@@ -38,6 +38,11 @@ OF_SERVICES = {
         None,
         {"Reputation.BounceRate", "Reputation.ComplaintRate"},
     ),
+    "AWS/Scheduler": (
+        "https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html",
+        "ScheduleGroup",
+        {"InvocationAttemptCount"},
+    ),
     "AWS/SQS": (
         "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html",
         "QueueName",
@@ -45,10 +50,12 @@ OF_SERVICES = {
             "ApproximateAgeOfOldestMessage",
             "ApproximateNumberOfMessagesNotVisible",
             "ApproximateNumberOfMessagesVisible",
+            "NumberOfMessagesSent",
         },
     ),
 }
 EXISTING = {
+    "ScheduleGroup": {group.name for group in resources_of(STACKS, "AWS::Scheduler::ScheduleGroup")},
     "QueueName": {queue.name for queue in resources_of(STACKS, "AWS::SQS::Queue")},
     "FunctionName": {function.name for function in resources_of(STACKS, "AWS::Lambda::Function")},
 }

@@ -79,6 +79,12 @@ def account(metric: str, rate: float, ago: float = MINUTE) -> tuple[Fact, ...]:
     return (Fact(Metric("AWS/SES", f"Reputation.{metric}"), rate, 1, ago),)
 
 
+def probes(started: int, delivered: int, ago: float = MINUTE) -> tuple[Fact, ...]:
+    """Synthetic orders."""
+    schedules = _metric("AWS/Scheduler", "InvocationAttemptCount", "ScheduleGroup", f"{SERVICE}-probe")
+    return (Fact(schedules, 1, started, ago), *own("ProbesDelivered", 1, delivered, ago))
+
+
 def every(period: int, periods: Iterable[int], *facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """The same facts in several periods; 0 is the latest, and facts are as long ago as within it."""
     return tuple(

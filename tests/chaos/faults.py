@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from typing import Any
 
 SEND = "email-notifications-local-send-email"
 TRACK = "email-notifications-local-track-delivery"
 
-CLAIM = {"operation": "dynamodb:UpdateItem", "caller": SEND, "match": "send_by_ms"}
-RECORD = {"operation": "dynamodb:UpdateItem", "caller": SEND, "match": "message_id", "unless": "send_by_ms"}
+UPDATE = "dynamodb:UpdateItem"
+CLAIM = {"operation": UPDATE, "caller": SEND, "match": "send_by_ms", "unless": "resends_by"}
+TAKEOVER = {"operation": UPDATE, "caller": SEND, "match": "resends_by"}
+RECORD = {"operation": UPDATE, "caller": SEND, "match": "message_id", "unless": "send_by_ms"}
 SES = {"operation": "ses:SendEmail", "caller": SEND}
-EVENT = {"operation": "dynamodb:UpdateItem", "caller": TRACK}
+EVENT = {"operation": UPDATE, "caller": TRACK}
+PUBLISHED = {"operation": "ses:PublishEvent"}
 
 FAULTS: dict[str, dict[str, Any]] = {
     "claim throttled": {**CLAIM, "effect": "throttle"},
-    "claim made, answer lost": {**CLAIM, "effect": "reset", "phase": "after"},
-    "killed before claim": {**CLAIM, "effect": "kill", "phase": "before"},
+    "killed before claim": {**CLAIM, "effect": "kill"},
     "killed after claim": {**CLAIM, "effect": "kill", "phase": "after"},
+    "claim made, answer lost": {**CLAIM, "effect": "reset", "phase": "after"},
+    "killed before takeover": {**TAKEOVER, "effect": "kill"},
+    "killed after takeover": {**TAKEOVER, "effect": "kill", "phase": "after"},
+    "takeover made, answer lost": {**TAKEOVER, "effect": "reset", "phase": "after"},
     "SES throttles": {**SES, "effect": "throttle"},
-    "SES answers 5xx, not accepted": {**SES, "effect": "server_error", "phase": "before"},
+    "SES answers 5xx, not accepted": {**SES, "effect": "server_error"},
     "SES answers 5xx, accepted": {**SES, "effect": "server_error", "phase": "after"},
-    "SES silent, not accepted": {**SES, "effect": "no_answer", "phase": "before"},
+    "SES silent, not accepted": {**SES, "effect": "no_answer"},
     "SES silent, accepted": {**SES, "effect": "no_answer", "phase": "after"},
-    "connection reset, not accepted": {**SES, "effect": "reset", "phase": "before"},
+    "SES silent, accepted later": {**SES, "effect": "delay", "seconds": [1.2, 2.5]},
+    "connection reset, not accepted": {**SES, "effect": "reset"},
     "connection reset, accepted": {**SES, "effect": "reset", "phase": "after"},
-    "killed before SendEmail": {**SES, "effect": "kill", "phase": "before"},
+    "killed before SendEmail": {**SES, "effect": "kill"},
     "killed after SendEmail": {**SES, "effect": "kill", "phase": "after"},
     "record throttled": {**RECORD, "effect": "throttle"},
-    "killed before record": {**RECORD, "effect": "kill", "phase": "before"},
+    "killed before record": {**RECORD, "effect": "kill"},
     "killed after record": {**RECORD, "effect": "kill", "phase": "after"},
+    "record made, answer lost": {**RECORD, "effect": "reset", "phase": "after"},
     "batch done, not deleted": {"operation": "lambda:DeleteBatch", "caller": SEND, "effect": "lose"},
     "run done, not reported": {
         "operation": "lambda:RunFunction",
@@ -41,62 +50,78 @@ FAULTS: dict[str, dict[str, Any]] = {
         "operation": "sns:DeliverToQueue",
         "match": "local-send ",
         "effect": "duplicate",
+        "seconds": [0, 5],
     },
     "event throttled": {**EVENT, "effect": "throttle"},
-    "tracker killed before event": {**EVENT, "effect": "kill", "phase": "before"},
+    "tracker killed before event": {**EVENT, "effect": "kill"},
     "tracker killed after event": {**EVENT, "effect": "kill", "phase": "after"},
     "events done, not deleted": {"operation": "lambda:DeleteBatch", "caller": TRACK, "effect": "lose"},
-    "event published twice": {"operation": "ses:PublishEvent", "effect": "duplicate", "seconds": [0, 2]},
-    "event late": {"operation": "ses:PublishEvent", "effect": "delay", "seconds": [0.5, 3]},
+    "event published twice": {**PUBLISHED, "effect": "duplicate", "seconds": [0, 2]},
+    "event late": {**PUBLISHED, "effect": "delay", "seconds": [0.5, 2.5]},
 }
-"""Broken calls. A call of the send path is one for each order, a batch one for up to ten."""
+"""Calls that break, one at a time. The SDK repeats a throttled write: what it can't mend is `TABLE_DOWN`."""
 
 BATCHED = ("batch done, not deleted", "run done, not reported", "events done, not deleted")
+"""Faults of calls that are made for a batch, not for each order."""
+ORDERS_IN_A_BATCH = 8
+"""While many wait."""
 
 RANDOM_KILLS: dict[str, dict[str, Any]] = {
     "sender killed at random": {"operation": "timer", "caller": SEND, "effect": "kill"},
     "tracker killed at random": {"operation": "timer", "caller": TRACK, "effect": "kill"},
 }
+KILL_INTERVAL_SECONDS = [0.3, 1.0]
 
+EVENTS_HELD = "events held back"
+"""A setting of SES, not a fault of the emulator."""
 TRACKER_DOWN = "tracker down"
+TABLE_DOWN = "table down"
+OUTAGES: dict[str, dict[str, Any]] = {
+    TRACKER_DOWN: {"operation": "lambda:RunFunction", "caller": TRACK, "effect": "fail"},
+    TABLE_DOWN: {"operation": "dynamodb:*Item", "effect": "throttle"},
+}
+"""All calls break, for as long as `run` says."""
 
-SHARED_BY = 8
-"""Orders in a batch, while many wait."""
-
-HITS_WANTED = 24
-"""For 2,000 orders; a fault that hit less than 20 times did not show much."""
-HITS_NEEDED = 20
+HITS_NEEDED_OF_2000 = 20
+"""A fault that hit less often did not show much."""
+HITS_WANTED_OF_2000 = 24
 
 
-def plan(orders: int) -> list[dict[str, Any]]:
-    """The faults in force, spread over a run of so many orders.
+def plan(orders: int, seed: int) -> list[dict[str, Any]]:
+    """The faults of a run of so many orders, in the form of the emulator's control API.
 
-    Each breaks calls of its own: of two that would break the same call only the first does.
+    Which calls break is drawn by the seed. Each fault breaks calls of its own, and outages come last: of two
+    faults that would break the same call only the first does.
     """
-    hits = max(HITS_WANTED * orders // 2000, 3)
-    alike: dict[str, list[str]] = defaultdict(list)
+    rng = random.Random(f"{seed}/faults")
+    hits = max(HITS_WANTED_OF_2000 * orders // 2000, 1)
+    alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for name, fault in FAULTS.items():
-        alike[f"{fault['operation']} {fault.get('caller')} {fault.get('match')}"].append(name)
+        alike[fault["operation"], fault.get("caller"), fault.get("match"), fault.get("phase")].append(name)
     broken = []
     for names in alike.values():
-        for place, name in enumerate(names):
-            every = max(orders // hits // (SHARED_BY if name in BATCHED else 1), len(names))
-            calls = [round(every * (n + place / len(names))) + 1 for n in range(hits)]
-            broken.append({"name": name, **FAULTS[name], "calls": calls})
+        wanted = hits * len(names)
+        calls = rng.sample(range(1, max(_calls_at_least(names[0], orders), wanted) + 1), wanted)
+        broken += [
+            {"name": name, **FAULTS[name], "calls": sorted(calls[place :: len(names)])}
+            for place, name in enumerate(names)
+        ]
     killed = [
-        {"name": name, **fault, "seconds": [0.3, 1.0], "limit": hits} for name, fault in RANDOM_KILLS.items()
+        {"name": name, **fault, "seconds": KILL_INTERVAL_SECONDS, "limit": hits}
+        for name, fault in RANDOM_KILLS.items()
     ]
-    down = {
-        "name": TRACKER_DOWN,
-        "operation": "lambda:RunFunction",
-        "caller": TRACK,
-        "effect": "fail",
-        "phase": "before",
-        "enabled": False,
-    }
-    return [down, *broken, *killed]
+    outages = [{"name": name, **fault, "enabled": False} for name, fault in OUTAGES.items()]
+    return [*broken, *killed, *outages]
 
 
-def hits_needed(orders: int) -> int:
-    """How often each fault must hit in a run of so many orders."""
-    return max(HITS_NEEDED * orders // 2000, 1)
+def _calls_at_least(name: str, orders: int) -> int:
+    """How many calls that the fault could break there certainly are in a run."""
+    if FAULTS[name].items() >= TAKEOVER.items():
+        return 0  # as many as other faults make necessary: the first ones break
+    return orders // ORDERS_IN_A_BATCH if name in BATCHED else orders
+
+
+def hits_needed(name: str, orders: int) -> int:
+    """How often a fault must hit in a run of so many orders. An outage gets no longer with the run."""
+    needed = max(HITS_NEEDED_OF_2000 * orders // 2000, 1)
+    return min(needed, HITS_NEEDED_OF_2000) if name in (EVENTS_HELD, *OUTAGES) else needed

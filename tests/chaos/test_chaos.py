@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.run import PARAMETERS, explain, run
+from tests.chaos.run import PARAMETERS, run
+from tests.chaos.verdict import explain
 from tests.support.system import deployed
 
 ORDERS = 60
 
 
-@pytest.mark.timeout(1800)
-def test_nothing_is_lost_or_sent_twice_when_everything_fails_that_can(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_each_order_becomes_one_email_when_everything_fails_that_can(tmp_path: Path) -> None:
     seed = random.randrange(2**31)
     print(f"seed {seed}: repeat with `make chaos ORDERS={ORDERS} SEED={seed}`")
     with deployed(tmp_path / "emulator.log", PARAMETERS) as system:
         verdict = run(system, ORDERS, seed)
-        wrong = [*verdict.duplicates, *verdict.lost, *verdict.unfinished, *verdict.valid_in_dead_letters]
-        for id_ in wrong[:3]:
+        for id_ in verdict.wrong_orders[:3]:
             print(json.dumps(explain(system, id_), indent=1, default=str))
-    assert verdict.passed, json.dumps(asdict(verdict), indent=1)
+    assert verdict.passed, json.dumps(asdict(verdict) | {"missed": verdict.missed_faults}, indent=1)

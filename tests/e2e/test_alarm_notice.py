@@ -9,12 +9,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from ci.emulator.cloudwatch.dashboards import metric_widgets, widget_queries
 from tests.emulator.clock import evaluate_alarms
+from tests.support.alerts import Subscriber
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
 BURST = 12
@@ -24,40 +24,11 @@ BOUNCES, PAGE = f"{STACK_NAME}-bounce-rate-high", f"{STACK_NAME}-emails-at-risk"
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with deployed(tmp_path_factory.mktemp("alarms") / "emulator.log", FAST) as system:
+    """With probes, of which the first comes after 10 minutes."""
+    with deployed(
+        tmp_path_factory.mktemp("alarms") / "emulator.log", FAST | {"ProbeMinutes": "10"}
+    ) as system:
         yield system
-
-
-class Subscriber:
-    """A queue that is subscribed to the alerts topic."""
-
-    def __init__(self, system: System) -> None:
-        self._sqs, topic = system.aws.sqs, system.outputs["AlertsTopicArn"]
-        self._url = self._sqs.create_queue(QueueName="on-call")["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
-        arn = attributes["Attributes"]["QueueArn"]
-        statement = {
-            **{"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}},
-            **{"Action": "sqs:SendMessage", "Resource": arn},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
-        system.aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-
-    def notices(self) -> list[dict[str, Any]]:
-        """What has arrived since the last look."""
-        found = []
-        while received := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in received:
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(json.loads(json.loads(message["Body"])["Message"]))
-        return found
-
-    def told(self) -> list[tuple[str, str]]:
-        """Alarm and state of each notice since the last look."""
-        return [(notice["AlarmName"], notice["NewStateValue"]) for notice in self.notices()]
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +104,7 @@ def test_every_number_of_the_dashboard_is_there_once_everything_has_happened(sys
     system.publish("[")
     refuse_one(system)
     leave_one_unknown(system)
+    system.start_synthetic_probe()
     system.client("lambda").invoke(FunctionName=system.outputs["CheckLedgerFunctionName"], Payload=b"{}")
     evaluate_alarms(system.emulator)
 

@@ -17,21 +17,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def update(system: System, **changes: str) -> deployment.Deployed:
-    """Deploy the same templates again with other parameters."""
-    [stack] = system.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
-    parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
-    return deployment.deploy(
-        system.aws.cloudformation,
-        STACK_NAME,
-        f"https://s3.{system.aws.region}.amazonaws.com/{parameters['ArtifactBucket']}/"
-        f"{parameters['ArtifactPrefix']}stacks/root.yaml",
-        deployment.Settings(parameters | changes, {}),
-        on_event=lambda _: None,
-        poll_seconds=0.2,
-    )
-
-
 def variables(system: System) -> dict[str, str]:
     """Environment of the send function."""
     found: dict[str, str] = system.client("lambda").get_function_configuration(
@@ -47,7 +32,7 @@ def test_system_goes_on_through_an_update_and_its_records_outlive_its_deletion(s
     assert variables(system)["RECIPIENT_HASH_KEY"] == secret["SecretString"]
     system.probe()
 
-    updated = update(system, LogLevel="DEBUG")
+    updated = system.update(LogLevel="DEBUG")
 
     assert updated == deployment.Deployed("updated", system.outputs)
     assert variables(system)["POWERTOOLS_LOG_LEVEL"] == "DEBUG"

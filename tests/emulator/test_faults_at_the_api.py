@@ -121,6 +121,12 @@ def test_delayed_answer_is_the_real_one(emulator, ses):
     assert [mail["message_id"] for mail in emulator.control.accepted()] == [message_id]
 
 
+def test_call_that_aws_refuses_does_not_count_as_done_with_its_answer_lost(emulator, clients):
+    set_fault(emulator, operation="s3:GetObject", effect="reset", phase="after")
+    assert error_of(CALLS["s3"], clients=clients)[0] == "NoSuchBucket"
+    assert [(one["seen"], one["hits"]) for one in emulator.control.faults()] == [(0, 0)]
+
+
 def test_retries_of_the_sdk_are_calls_of_their_own(emulator, clients):
     """botocore retries read timeouts: https://docs.aws.amazon.com/boto3/latest/guide/retries.html."""
     set_fault(emulator, effect="no_answer", phase="after", calls=[1])

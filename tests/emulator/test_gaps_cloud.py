@@ -13,6 +13,7 @@ import pytest
 from ministack.core import iam_evaluator
 from ministack.services import (
     budgets,
+    cloudformation,
     cloudwatch,
     cloudwatch_logs,
     dynamodb,
@@ -22,7 +23,7 @@ from ministack.services import (
     sns,
     sqs,
 )
-from ministack.services.cloudformation import helpers, provisioners
+from ministack.services.cloudformation import handlers, helpers, provisioners
 
 ACCOUNT = "000000000000"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
@@ -114,6 +115,31 @@ def test_cloudformation_generates_secrets_with_punctuation_that_is_excluded():
     secret = provisioners._sm_secret_string({"GenerateSecretString": settings})
 
     assert not secret.isalnum()
+
+
+@pytest.fixture
+def stored_child(monkeypatch):
+    """The id of a nested stack that has had one event."""
+    stack = {"StackName": "child", "StackId": "arn:child", "StackStatus": "CREATE_COMPLETE"}
+    monkeypatch.setitem(cloudformation._stacks, "child", stack | {"ParentId": "arn:parent"})
+    monkeypatch.setitem(cloudformation._stack_events, "arn:child", [{"ResourceStatus": "CREATE_COMPLETE"}])
+    return "arn:child"
+
+
+@pytest.mark.parametrize("action", ["DescribeStacks", "ListStacks"])
+def test_cloudformation_does_not_tell_what_a_stack_is_nested_in(stored_child, action):
+    """Supplied by ci.emulator.cloudformation.stack_hierarchy."""
+    _, _, answer = handlers._ACTION_HANDLERS[action]({})
+
+    assert stored_child in answer.decode()
+    assert "ParentId" not in answer.decode()
+
+
+def test_cloudformation_gives_an_empty_reason_where_there_is_none(stored_child):
+    """Supplied by ci.emulator.cloudformation.status_reasons."""
+    _, _, answer = handlers._ACTION_HANDLERS["DescribeStackEvents"]({"StackName": [stored_child]})
+
+    assert "<ResourceStatusReason></ResourceStatusReason>" in answer.decode()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     HISTORY_CAPACITY,
+    AlreadyHandled,
     Claim,
     Claimed,
     EventRecorded,
@@ -42,6 +43,13 @@ CLAIM = Claim(
     fingerprint="content",
     settle_window_ms=SETTLE_MS,
     attributes={"order_id": "A-1001", "recipient_key": "1e" * 16, "expires_at": 1_800_000_000},
+)
+AFTER_SETTLING = replace(
+    CLAIM,
+    token="second",
+    now_ms=CLAIM.send_by_ms + SETTLE_MS + 1,
+    send_by_ms=CLAIM.send_by_ms + SETTLE_MS + 60_000,
+    feedback=FeedbackPath(watermark_ms=10**9, recorded_at_ms=10**9, alive_since_ms=0),
 )
 DELIVERED = ses_events.read(documented_event(("delivery", {}), KEY, 1, 0), AT).event
 
@@ -230,10 +238,8 @@ def test_resend_is_counted_once_when_the_first_answer_is_lost(
     client: Any, table_name: str, unanswered: LedgerTable
 ) -> None:
     unanswered.claim(KEY, CLAIM)
-    proven = FeedbackPath(watermark_ms=10**9, recorded_at_ms=10**9, alive_since_ms=0)
-    late = replace(CLAIM, token="second", now_ms=61_000 + SETTLE_MS + 1, feedback=proven)
 
-    verdict = unanswered.claim(KEY, late)
+    verdict = unanswered.claim(KEY, AFTER_SETTLING)
 
     assert isinstance(verdict, Claimed)
     assert verdict.attempt == 2
@@ -337,6 +343,26 @@ def test_claim_is_decided_again_when_another_worker_was_faster(
     record = table.find(KEY)
     assert record
     assert (record.attempt, record.token) == (2, "faster")
+
+
+@pytest.mark.parametrize("was_released", [True, False])
+def test_claim_does_not_overwrite_an_event_that_comes_while_it_is_decided(
+    client: Any, table_name: str, table: LedgerTable, was_released: bool
+) -> None:
+    """SES had the message after all: a claim that overlooked that would be a second email."""
+    table.claim(KEY, CLAIM)
+    if was_released:
+        table.record_result(KEY, ledger.released(Claimed(1, "first"), "Throttling", AT))
+
+    def after_the_event(call: Call, parameters: dict[str, Any]) -> Any:
+        if ":guard_attempt" in parameters["ExpressionAttributeValues"]:
+            table.record_event(KEY, DELIVERED)
+        return call(**parameters)
+
+    slower = LedgerTable(Between(client, "update_item", after_the_event), table_name)  # type: ignore[arg-type]
+
+    assert slower.claim(KEY, AFTER_SETTLING) == AlreadyHandled(Status.DELIVERED, same_content=True)
+    assert stored_items(client, table_name)[KEY]["status"] == Status.DELIVERED
 
 
 def test_claim_gives_up_for_now_when_others_are_always_faster(

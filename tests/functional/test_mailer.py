@@ -100,7 +100,7 @@ def mailer(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> SesMailer:
 
 
 def send(mailer: SesMailer) -> Sent | Failure:
-    return mailer.send(EMAIL, "ada@example.com", KEY, attempt=2)
+    return mailer.send(EMAIL, "ada@example.com", KEY, attempt=2, correlation_id="checkout-4711")
 
 
 def test_accepted_email_carries_tags_that_lead_its_events_back(ses: Ses, mailer: SesMailer) -> None:
@@ -110,6 +110,7 @@ def test_accepted_email_carries_tags_that_lead_its_events_back(ses: Ses, mailer:
         "order_key": KEY.order_key,
         "notification": "order_confirmation",
         "attempt": "2",
+        "correlation_id": "checkout-4711",
     }
     assert request["ConfigurationSetName"] == "configuration-set"
     assert request["Destination"] == {"ToAddresses": ["ada@example.com"]}

@@ -11,8 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops import deployment
-from ops.deployment import Deployed, ResourceEvent, Settings
+from ops.change_sets import Change
+from ops.deployment import Deployed, Settings
 from ops.errors import DeploymentError, InputError
+from ops.stack_events import ResourceEvent
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 QUEUE = "AWS::SQS::Queue"
@@ -22,9 +24,22 @@ SETTINGS = Settings({"Environment": "local"}, {"Service": "email-notifications"}
 
 
 class FakeCloudFormation:
-    """CloudFormation that does what a script says: each step happens at one look at the root stack."""
+    """CloudFormation that does what a script says: each step happens at one look at the root stack.
 
-    def __init__(self, *, names_nested_late: bool = False) -> None:
+    Parameters
+    ----------
+    nested
+        Changes in a nested stack; None when it refuses to look into nested stacks.
+    """
+
+    def __init__(
+        self, *, names_nested_late: bool = False, nested: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.changes: list[dict[str, Any]] = [change("Modify", "DataStack", STACK, ChangeSetId="nested")]
+        self.nested = nested
+        self.reason = ""
+        self.deleted: list[str] = []
+        self.policies: list[str] = []
         self.stacks: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.script: list[Callable[[], None]] = []
@@ -45,8 +60,8 @@ class FakeCloudFormation:
 
     def event(self, stack: str, logical_id: str, status: str, reason: str = "", of: str = QUEUE) -> None:
         self._count += 1
-        nested = f"id-of-{stack}-{logical_id}-x1"
-        tells_id = of == STACK and not (self.names_nested_late and status != "UPDATE_COMPLETE")
+        is_late = self.names_nested_late and status != "UPDATE_COMPLETE"
+        physical_id = f"id-of-{stack}-{logical_id}-x1" if of == STACK and not is_late else ""
         self.events.setdefault(stack, []).insert(
             0,
             {
@@ -54,8 +69,8 @@ class FakeCloudFormation:
                 "StackId": f"id-of-{stack}",
                 "StackName": stack,
                 "LogicalResourceId": logical_id,
-                "PhysicalResourceId": nested if tells_id else "",
-                "ResourceType": of,
+                "PhysicalResourceId": f"id-of-{stack}" if of == "own" else physical_id,
+                "ResourceType": STACK if of == "own" else of,
                 "ResourceStatus": status,
                 "ResourceStatusReason": reason,
                 "Timestamp": START + timedelta(milliseconds=self._count // 3),
@@ -71,13 +86,39 @@ class FakeCloudFormation:
             raise refused(f"Stack with id {StackName} does not exist")
         return {"Stacks": [self.stacks[StackName]]}
 
-    def create_stack(self, **request: Any) -> None:
-        self.requests.append({"operation": "create"} | request)
-        self.status(request["StackName"], "CREATE_IN_PROGRESS")
+    def create_change_set(self, **request: Any) -> dict[str, Any]:
+        if request.get("IncludeNestedStacks") and self.nested is None:
+            raise refused("Nested stacks: no")
+        self.change_set = request
+        if request["ChangeSetType"] == "CREATE":
+            self.status(request["StackName"], "REVIEW_IN_PROGRESS")
+        return {"Id": "change-set"}
 
-    def update_stack(self, **request: Any) -> None:
-        self.requests.append({"operation": "update"} | request)
-        self.status(request["StackName"], "UPDATE_IN_PROGRESS")
+    def describe_change_set(self, ChangeSetName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        changes = self.nested or [] if ChangeSetName == "nested" else self.changes
+        status = "FAILED" if self.reason or not changes else "CREATE_COMPLETE"
+        return {
+            "ChangeSetId": ChangeSetName,
+            "Status": status,
+            "StatusReason": self.reason,
+            "Changes": [{"ResourceChange": one} for one in changes],
+        }
+
+    def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        self.deleted.append(ChangeSetName)
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803
+        del self.stacks[StackName]
+
+    def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        assert ChangeSetName == "change-set"
+        self.requests.append({k: v for k, v in self.change_set.items() if k != "ChangeSetName"})
+        name, kind = self.change_set["StackName"], self.change_set["ChangeSetType"]
+        self.status(name, f"{kind}_IN_PROGRESS")
+        self.event(name, name, f"{kind}_IN_PROGRESS", of="own")
+
+    def set_stack_policy(self, StackName: str, StackPolicyBody: str) -> None:  # noqa: N803
+        self.policies.append(StackPolicyBody)
 
     def get_paginator(self, operation: str) -> Any:
         return _Pages(self, operation)
@@ -92,8 +133,15 @@ class _Pages:
         if self._operation == "describe_stacks":
             yield {"Stacks": list(self._fake.stacks.values())}
             return
+        if self._operation == "list_stack_resources":
+            yield {"StackResourceSummaries": []}
+            return
         for event in self._fake.events.get(StackName.removeprefix("id-of-"), []):
             yield {"StackEvents": [event]}
+
+
+def change(action: str, logical_id: str, resource_type: str = QUEUE, **more: Any) -> dict[str, Any]:
+    return {"Action": action, "LogicalResourceId": logical_id, "ResourceType": resource_type} | more
 
 
 def refused(message: str) -> ClientError:
@@ -120,7 +168,7 @@ def test_stack_is_created_with_template_parameters_tags_and_capability_when_ther
     assert done == Deployed("created", {"TopicArn": "arn"})
     assert fake.requests == [
         {
-            "operation": "create",
+            "ChangeSetType": "CREATE",
             "StackName": "root",
             "TemplateURL": URL,
             "Parameters": [{"ParameterKey": "Environment", "ParameterValue": "local"}],
@@ -143,15 +191,12 @@ def test_stack_is_updated_when_it_is_there_and_only_new_events_are_told() -> Non
     assert [event.logical_id for event in events] == ["New"]
 
 
-def test_no_change_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeCloudFormation()
+def test_no_change_is_a_success() -> None:
+    fake = FakeCloudFormation(nested=[])
     fake.status("root", "UPDATE_COMPLETE", TopicArn="arn")
-
-    def refuse(**_: Any) -> None:
-        raise refused("No updates are to be performed.")
-
-    monkeypatch.setattr(fake, "update_stack", refuse)
+    fake.reason = "The submitted information didn't contain changes. Submit different information."
     assert deploy(fake) == (Deployed("unchanged", {"TopicArn": "arn"}), [])
+    assert fake.deleted == ["change-set"]
 
 
 def test_deployment_waits_when_another_one_is_in_progress() -> None:
@@ -162,7 +207,7 @@ def test_deployment_waits_when_another_one_is_in_progress() -> None:
 
     def describe_the_other(StackName: str) -> dict[str, Any]:  # noqa: N803
         if not fake.requests:
-            fake.status("root", next(looks))
+            fake.status("root", next(looks, "UPDATE_COMPLETE"))
         return describe(StackName)
 
     fake.describe_stacks = describe_the_other  # type: ignore[method-assign]
@@ -188,9 +233,103 @@ def test_request_that_cloudformation_refuses_is_explained_in_its_words(
     def refuse(**_: Any) -> None:
         raise refused("Parameters: [FromAddress] must have values")
 
-    monkeypatch.setattr(fake, "create_stack", refuse)
+    monkeypatch.setattr(fake, "create_change_set", refuse)
     with pytest.raises(DeploymentError, match=r"\[FromAddress\] must have values"):
         deploy(fake)
+
+
+def test_change_set_that_fails_is_explained_in_its_words_and_deleted() -> None:
+    fake = FakeCloudFormation()
+    fake.reason = "Template error: no"
+    with pytest.raises(DeploymentError, match="Template error: no"):
+        deploy(fake)
+    assert fake.deleted == ["change-set"]
+
+
+def prepare(fake: FakeCloudFormation, **parameters: str) -> deployment.Plan:
+    settings = Settings(SETTINGS.parameters | parameters, {})
+    return deployment.prepare(fake, "root", URL, settings, poll_seconds=0)  # type: ignore[arg-type]
+
+
+def test_plan_tells_the_changes_within_nested_stacks_and_of_parameters() -> None:
+    target = {"Target": {"Attribute": "Properties", "Name": "Delay"}}
+    shown = {"Target": {"Name": "Age", "BeforeValue": "1", "AfterValue": "2"}}
+    fake = FakeCloudFormation(
+        nested=[
+            change("Add", "New"),
+            change("Modify", "Queue", Replacement="False", Details=[target, target, shown]),
+            change("Remove", "Topic", "AWS::SNS::Topic"),
+        ]
+    )
+    fake.status("root", "CREATE_COMPLETE")
+    fake.stacks["root"]["Parameters"] = [{"ParameterKey": "Environment", "ParameterValue": "dev"}]
+    plan = prepare(fake, Added="1")
+    assert plan.parameters == {"Environment": ("dev", "local"), "Added": (None, "1")}
+    assert plan.changes == (
+        Change("add", "DataStack", "New", QUEUE),
+        Change("change", "DataStack", "Queue", QUEUE, ("Delay", "Age: 1 → 2")),
+        Change("remove", "DataStack", "Topic", "AWS::SNS::Topic"),
+    )
+    assert plan.endangered == []
+
+
+def test_plan_tells_that_nested_stacks_are_unseen_when_cloudformation_does_not_look_into_them() -> None:
+    fake = FakeCloudFormation()
+    fake.status("root", "CREATE_COMPLETE")
+    fake.changes = [change("Modify", "DataStack", STACK)]
+    plan = prepare(fake)
+    assert plan.changes == (Change("change", "", "DataStack", STACK),)
+    assert "Nested stacks: no" in plan.unseen
+
+
+@pytest.mark.parametrize(
+    ("resource", "endangers"),
+    [
+        (change("Remove", "Queue"), True),
+        (change("Modify", "Queue", Replacement="True"), True),
+        (change("Modify", "Queue", Replacement="Conditional"), True),
+        (change("Modify", "Queue", Replacement="False"), False),
+        (change("Add", "Queue"), False),
+        (change("Remove", "DataStack", STACK), True),
+        (change("Remove", "Alarm", "AWS::CloudWatch::Alarm"), False),
+    ],
+)
+def test_protection_is_lifted_only_when_data_is_endangered(resource: dict[str, Any], endangers: bool) -> None:
+    fake = FakeCloudFormation(nested=[])
+    fake.status("root", "CREATE_COMPLETE")
+    fake.changes = [resource]
+    plan = prepare(fake)
+    assert bool(plan.endangered) is endangers
+    fake.script = [lambda: fake.status("root", "UPDATE_COMPLETE")]
+    deployment.execute(fake, plan, on_event=lambda _: None, poll_seconds=0)  # type: ignore[arg-type]
+    assert len(fake.policies) == endangers
+
+
+def test_nothing_remains_of_a_plan_for_a_new_stack_when_it_is_discarded() -> None:
+    fake = FakeCloudFormation()
+    plan = prepare(fake)
+    deployment.discard(fake, plan, poll_seconds=0)  # type: ignore[arg-type]
+    assert fake.deleted == ["change-set"]
+    assert fake.stacks == {}
+
+
+def test_execution_is_followed_also_when_its_beginning_is_late_to_see() -> None:
+    """Just after the request a stack may still show the status of the operation before."""
+    fake = FakeCloudFormation(nested=[])
+    fake.status("root", "UPDATE_COMPLETE", TopicArn="old")
+    plan = prepare(fake)
+
+    def accept(ChangeSetName: str) -> None:  # noqa: N803
+        fake.requests.append({"ChangeSetName": ChangeSetName})
+
+    def begin() -> None:
+        fake.status("root", "UPDATE_IN_PROGRESS")
+        fake.event("root", "root", "UPDATE_IN_PROGRESS", of="own")
+
+    fake.execute_change_set = accept  # type: ignore[method-assign]
+    fake.script = [lambda: None, begin, lambda: fake.status("root", "UPDATE_COMPLETE", TopicArn="new")]
+    done = deployment.execute(fake, plan, on_event=lambda _: None, poll_seconds=0)  # type: ignore[arg-type]
+    assert done == Deployed("updated", {"TopicArn": "new"})
 
 
 @pytest.mark.parametrize("names_nested_late", [False, True])

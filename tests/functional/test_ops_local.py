@@ -41,9 +41,8 @@ class Machine:
         self.processes.append(process)
         return Emulator(port or 50_000, process.pid, log_path, process)
 
-    def deploy(self, clients: Any, progress: Progress) -> str:
+    def deploy(self, clients: Any, progress: Progress) -> None:
         self.deployed_to.append(clients.client_options["endpoint_url"])
-        return "releases/1/"
 
     def find_stack(self, client: Any, stack_name: str) -> dict[str, Any] | None:
         return {"StackStatus": self.stack_status} if self.stack_status else None
@@ -77,8 +76,6 @@ def test_up_starts_an_emulator_deploys_on_it_and_notes_both(machine: Machine) ->
         "pid": machine.processes[0].pid,
         "port": 4566,
         "endpoint": "http://127.0.0.1:4566",
-        "bucket": "email-notifications-local-artifacts",
-        "prefix": "releases/1/",
     }
 
 

@@ -130,7 +130,7 @@ class World:
     def reserve(self, patience_seconds: float) -> float:
         return 0.0
 
-    def put(self, body: str, field: str, reason: str, email_type: str) -> None:
+    def put(self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None) -> None:
         self.dead_letters.append(body)
 
     def render(self, notification: Notification) -> RenderedEmail:
@@ -139,7 +139,12 @@ class World:
     # SES and its events
 
     def send(
-        self, email: RenderedEmail, recipient: str, key: NotificationKey, attempt: int
+        self,
+        email: RenderedEmail,
+        recipient: str,
+        key: NotificationKey,
+        attempt: int,
+        correlation_id: str,
     ) -> Sent | Failure:
         failure = self.ses()
         if failure is None or failure.code == "answer lost":

@@ -18,6 +18,7 @@ from notifications.ledger import (
     Verdict,
     Write,
 )
+from notifications.ledger_table import CONTENTION_LIMIT
 
 Item = dict[str, Any]
 
@@ -75,10 +76,13 @@ class MemoryLedger:
 
     def apply(self, key: NotificationKey, decide: Decide, assumed: Record | None) -> Verdict:
         record = assumed
-        while isinstance(step := decide(record), Write):
+        for _ in range(CONTENTION_LIMIT):
+            step = decide(record)
+            if not isinstance(step, Write):
+                return step
             self.writes += 1
             record = self.find(key)
             if step.guard.holds(record):
                 self.items[key] = changed(self.items.get(key), step.changes)
                 return step.verdict
-        return step
+        raise AssertionError(f"decided on {record}, which nobody else changes, but may not write onto it")

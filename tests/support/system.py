@@ -91,11 +91,31 @@ class System:
     def control(self) -> ControlClient:
         return self.emulator.control
 
-    def publish(self, event: dict[str, Any] | str, times: int = 1) -> None:
-        """Publish an order event as the order system does."""
+    def publish(self, event: dict[str, Any] | str, times: int = 1, **attributes: str) -> None:
+        """Publish an order event, with message attributes, as the order system does."""
         body = event if isinstance(event, str) else json.dumps(event)
         for _ in range(times):
-            self.aws.sns.publish(TopicArn=self.outputs["OrderEventsTopicArn"], Message=body)
+            self.aws.sns.publish(
+                TopicArn=self.outputs["OrderEventsTopicArn"],
+                Message=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+                },
+            )
+
+    def update(self, **changes: str) -> deployment.Deployed:
+        """Deploy the same templates again with other parameters."""
+        [stack] = self.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+        return deployment.deploy(
+            self.aws.cloudformation,
+            STACK_NAME,
+            f"https://s3.{self.aws.region}.amazonaws.com/{parameters['ArtifactBucket']}/"
+            f"{parameters['ArtifactPrefix']}stacks/root.yaml",
+            deployment.Settings(parameters | changes, {}),
+            on_event=lambda _: None,
+            poll_seconds=0.2,
+        )
 
     def probe(self) -> None:
         """Send one more order, wait until it is delivered, and leave the feedback path quiet for a while.
@@ -106,6 +126,18 @@ class System:
         self.publish(order(id_))
         self.wait_for_status(id_, "DELIVERED")
         time.sleep(PROBE_PAUSE_SECONDS)
+
+    def start_synthetic_probe(self) -> None:
+        """Start what the probe's schedule starts, by a schedule that is due now."""
+        scheduler, name = self.client("scheduler"), f"{STACK_NAME}-probe"
+        declared = scheduler.get_schedule(GroupName=name, Name=name)
+        scheduler.create_schedule(
+            Name=f"now-{uuid.uuid4().hex[:8]}",
+            GroupName=declared["GroupName"],
+            ScheduleExpression=time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime()),
+            FlexibleTimeWindow=declared["FlexibleTimeWindow"],
+            Target=declared["Target"],
+        )
 
     def enqueue(self, *bodies: str) -> None:
         """Put messages straight into the send queue, so that they can be received as one batch."""
@@ -145,6 +177,26 @@ class System:
                 attributes = message.get("MessageAttributes", {})
                 letters[message["Body"]] = {name: a["StringValue"] for name, a in attributes.items()}
         return letters
+
+    def log(self) -> list[str]:
+        """Every line of every log group."""
+        logs = self.client("logs")
+        groups = [
+            group["logGroupName"]
+            for page in logs.get_paginator("describe_log_groups").paginate()
+            for group in page["logGroups"]
+        ]
+        return [
+            event["message"]
+            for group in groups
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            for event in page["events"]
+        ]
+
+    def log_of(self, correlation_id: str) -> list[dict[str, Any]]:
+        """The structured log lines with this correlation id."""
+        lines = [json.loads(line) for line in self.log() if line.startswith("{")]
+        return [line for line in lines if line.get("correlation_id") == correlation_id]
 
     def counted(self, metric: str) -> float:
         """Sum of one of the functions' own metrics, of the last hours."""

@@ -34,6 +34,7 @@ _NAMED = {
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", f"cloudwatch:{_HERE}:alarm:"),
     "AWS::CloudWatch::Dashboard": ("DashboardName", f"cloudwatch::{ACCOUNT}:dashboard/"),
     "AWS::DynamoDB::Table": ("TableName", f"dynamodb:{_HERE}:table/"),
+    "AWS::Lambda::EventSourceMapping": (None, f"lambda:{_HERE}:event-source-mapping:"),
     "AWS::Lambda::Function": ("FunctionName", f"lambda:{_HERE}:function:"),
     "AWS::Logs::LogGroup": ("LogGroupName", f"logs:{_HERE}:log-group:"),
     "AWS::Scheduler::ScheduleGroup": ("Name", f"scheduler:{_HERE}:schedule-group/"),

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from notifications.queues import BATCH_SIZE
-from notifications.settings import CheckSettings, SendSettings, TrackSettings
+from notifications.settings import CheckSettings, GuardSettings, SendSettings, TrackSettings
 from tests.templates.model import Resource, Stack, deploy, resources_of
 
 STACKS = deploy("prod")
@@ -14,6 +14,7 @@ SETTINGS = {
     "SendEmailFunction": SendSettings,
     "TrackDeliveryFunction": TrackSettings,
     "CheckLedgerFunction": CheckSettings,
+    "GuardReputationFunction": GuardSettings,
 }
 MAPPINGS = {"SendEmailMapping": "SendQueueArn", "TrackDeliveryMapping": "FeedbackQueueArn"}
 
@@ -66,6 +67,7 @@ def test_function_comes_from_the_release_and_runs_where_it_is_cheapest(function:
             "SendEmailFunction": "send_email.handler",
             "TrackDeliveryFunction": "track_delivery.handler",
             "CheckLedgerFunction": "check_ledger.handler",
+            "GuardReputationFunction": "guard_reputation.handler",
         }[function.logical_id]
     )
     assert "ReservedConcurrentExecutions" not in properties

@@ -116,6 +116,7 @@ def test_dashboard_draws_the_thresholds_of_the_alarms() -> None:
         "Objective": alarms["EmailsLateAlarm"]["Threshold"] * 1000,
         "Orders alarm": compared(alarms["OrdersWaitingAlarm"], "FILL(age, 0)"),
         "Feedback alarm": compared(alarms["OutcomesMissingAlarm"], "FILL(age, 0)"),
+        "99.9 % objective": 99.9,
         "Functions alarm": alarms["FunctionsFailingAlarm"]["Threshold"],
     }
 
@@ -160,9 +161,7 @@ def test_budget_tells_of_cost_spent_and_cost_foreseen() -> None:
     notices = budget.properties["NotificationsWithSubscribers"]
 
     assert [(n["Notification"]["NotificationType"], n["Notification"]["Threshold"]) for n in notices] == [
-        ("ACTUAL", 80),
-        ("ACTUAL", 100),
-        ("FORECASTED", 100),
+        (kind, percent) for kind in ("ACTUAL", "FORECASTED") for percent in (50, 80, 100)
     ]
     for notice in notices:
         assert notice["Subscribers"] == [

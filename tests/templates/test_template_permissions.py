@@ -85,9 +85,9 @@ def test_schedules_role_trusts_the_group_of_this_deployment_and_may_start_its_ta
 ) -> None:
     roles = {resource.arn: resource for resource in resources_of(STACKS, "AWS::IAM::Role")}
     role = roles[schedule.properties["Target"]["RoleArn"]]
-    (group,) = resources_of(STACKS, "AWS::Scheduler::ScheduleGroup")
+    groups = {group.name: group for group in resources_of(STACKS, "AWS::Scheduler::ScheduleGroup")}
+    group = groups[schedule.properties["GroupName"]]
 
-    assert schedule.properties["GroupName"] == group.name
     assert role.properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
         "StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group.arn}
     }
@@ -181,6 +181,20 @@ def test_roles_may_do_what_the_functions_do_and_no_more() -> None:
         ("logs:PutLogEvents", "*"),
         ("kms:Decrypt", "Key"),
     }
+    assert rights["GuardReputationRole"] == {
+        ("lambda:UpdateEventSourceMapping", "*"),
+        ("dynamodb:PutItem", f"{prefix}-ledger"),
+        ("sns:Publish", f"{prefix}-alerts"),
+        ("logs:CreateLogStream", "*"),
+        ("logs:PutLogEvents", "*"),
+        ("kms:Decrypt", "Key"),
+        ("kms:GenerateDataKey", "Key"),
+    }
+    assert rights["ProbeScheduleRole"] == {
+        ("sns:Publish", f"{prefix}-order-events"),
+        ("kms:Decrypt", "Key"),
+        ("kms:GenerateDataKey", "Key"),
+    }
     assert rights["CheckLedgerScheduleRole"] == {("lambda:InvokeFunction", f"{prefix}-check-ledger")}
 
 
@@ -195,6 +209,7 @@ def test_function_writes_to_its_own_log_group_only() -> None:
         "SendEmailRole": "/aws/lambda/email-notifications-prod-send-email",
         "TrackDeliveryRole": "/aws/lambda/email-notifications-prod-track-delivery",
         "CheckLedgerRole": "/aws/lambda/email-notifications-prod-check-ledger",
+        "GuardReputationRole": "/aws/lambda/email-notifications-prod-guard-reputation",
     }
 
 

@@ -98,6 +98,19 @@ def test_unknown_attempt_waits_long_enough_for_its_event_on_aws(environment: str
     assert int(deploy(environment)["root"].parameters["SettleWindowSeconds"]) >= 900
 
 
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "local"])
+def test_probes_leave_no_silence_of_a_settle_window_in_which_feedback_would_be_unproven(
+    environment: str,
+) -> None:
+    """Orders that wait for their back-off after an error included: at most the schedule's retries."""
+    stacks = deploy(environment, ProbeMinutes=str(template("root")["Parameters"]["ProbeMinutes"]["MaxValue"]))
+    schedule = stacks["observability"].resources["ProbeSchedule"].properties
+    minutes = int(schedule["ScheduleExpression"].removeprefix("rate(").removesuffix(" minutes)"))
+    latest = minutes + schedule["FlexibleTimeWindow"]["MaximumWindowInMinutes"]
+
+    assert 60 * latest < int(stacks["root"].parameters["SettleWindowSeconds"])
+
+
 def test_settle_window_fits_into_the_retries_many_times() -> None:
     longest = template("root")["Parameters"]["SettleWindowSeconds"]["MaxValue"]
 

@@ -19,10 +19,12 @@ from notifications.ledger import (
     FeedbackUnproven,
     InFlight,
     Orphan,
+    Record,
     Recorded,
     SesEvent,
     Status,
     Superseded,
+    Write,
 )
 from tests.support.memory_ledger import MemoryLedger
 
@@ -116,6 +118,36 @@ def test_claim_is_granted_with_the_next_attempt_when_the_last_was_released(
     store.record_result(KEY, ledger.released(claimed, "Throttling", AT))
     assert store.claim(KEY, replace(FIRST, token="second")) == Claimed(2, "second")
     assert store.items[KEY]["resends"] == 0
+
+
+READY = Record(Status.READY, attempt=1, token="first", send_by_ms=FIRST.send_by_ms)
+UNKNOWN = replace(READY, status=Status.SENDING)
+
+
+@pytest.mark.parametrize(
+    ("decided_on", "meanwhile"),
+    [
+        pytest.param(None, UNKNOWN, id="another-worker-claims-first"),
+        pytest.param(READY, replace(UNKNOWN, attempt=2, token="other"), id="another-worker-claims-again"),
+        pytest.param(
+            READY, replace(READY, attempt=2, token="other"), id="another-worker-claims-and-releases"
+        ),
+        pytest.param(READY, replace(READY, status=Status.SENT), id="a-late-event-shows-that-it-was-sent"),
+        pytest.param(READY, None, id="the-record-expires"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, attempt=2, token="other"), id="another-worker-resends"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, status=Status.DELIVERED), id="an-event-settles-it"),
+        pytest.param(UNKNOWN, READY, id="its-worker-releases-it"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, token="other"), id="it-is-erased-and-claimed-anew"),
+        pytest.param(UNKNOWN, None, id="the-unknown-expires"),
+    ],
+)
+def test_claim_is_not_written_when_the_record_has_changed_since_it_was_decided(
+    decided_on: Record | None, meanwhile: Record | None
+) -> None:
+    step = claim_after_settling(feedback=ALIVE).decide(decided_on)
+    assert isinstance(step, Write)
+    assert step.guard.holds(decided_on)
+    assert not step.guard.holds(meanwhile)
 
 
 @pytest.mark.parametrize("result", [ledger.accepted, ledger.failed])
@@ -213,6 +245,32 @@ def test_events_of_the_usual_course_take_one_write_each(store: MemoryLedger, cla
     store.record_event(KEY, event(Status.SENT))
     store.record_event(KEY, event(Status.DELIVERED))
     assert store.writes == 2
+
+
+FULL = frozenset(f"delay-{number}" for number in range(HISTORY_CAPACITY))
+
+
+@pytest.mark.parametrize(
+    ("decided_on", "meanwhile"),
+    [
+        pytest.param(Record(Status.SENDING), Record(Status.SENT), id="its-worker-reports"),
+        pytest.param(Record(Status.SENT), Record(Status.SENDING), id="it-was-only-expected-to-be-sent"),
+        pytest.param(Record(Status.SENT), Record(Status.BOUNCED), id="an-event-of-a-higher-rank-comes"),
+        pytest.param(Record(Status.DELIVERED), Record(Status.SENT), id="it-is-erased-and-sent-anew"),
+        pytest.param(
+            Record(Status.SENT), Record(Status.SENT, history=frozenset({"DELIVERED-1"})), id="a-copy-comes"
+        ),
+        pytest.param(Record(Status.SENT), Record(Status.SENT, history=FULL), id="the-history-fills-up"),
+        pytest.param(Record(Status.SENT), None, id="the-record-expires"),
+    ],
+)
+def test_event_is_not_written_when_the_record_has_changed_since_it_was_decided(
+    decided_on: Record, meanwhile: Record | None
+) -> None:
+    step = event(Status.DELIVERED).decide(decided_on)
+    assert isinstance(step, Write)
+    assert step.guard.holds(decided_on)
+    assert not step.guard.holds(meanwhile)
 
 
 def test_repeated_event_changes_nothing(store: MemoryLedger, claimed: Claimed) -> None:

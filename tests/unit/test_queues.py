@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from notifications.feedback_path import FeedbackPath
@@ -45,7 +46,30 @@ def record(number: int) -> QueueRecord:
 def test_records_are_read_from_the_event_as_lambda_documents_it() -> None:
     attributes = {"ApproximateReceiveCount": "2", "SentTimestamp": "1545082649183"}
     event = {"Records": [{"messageId": "m", "body": "b", "receiptHandle": "h", "attributes": attributes}]}
-    assert records(event) == [QueueRecord("m", "b", "h", 2, 1545082649183)]
+    assert records(event) == [QueueRecord("m", "b", "h", 2, 1545082649183, "m")]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("checkout-4711", "checkout-4711"),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",) * 2,
+        ("ada@example.com", "m"),
+        ("x" * 65, "m"),
+        ("", "m"),
+        ("checkout-4711\n", "m"),
+    ],
+)
+def test_publishers_correlation_id_is_taken_if_it_can_travel_and_else_the_messages_own(
+    given: str, taken: str
+) -> None:
+    message = {
+        **{"messageId": "m", "body": "b", "receiptHandle": "h"},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+        "messageAttributes": {"correlation_id": {"dataType": "String", "stringValue": given}},
+    }
+    [record] = records({"Records": [message]})
+    assert record.correlation_id == taken
 
 
 def test_whole_batch_is_handled_at_the_same_time() -> None:
@@ -80,7 +104,9 @@ def test_expired_receipt_handle_is_tolerated() -> None:
 def test_dead_letter_keeps_the_body_and_names_the_reason_within_sqs_limits() -> None:
     sqs = FakeSqs()
     DeadLetterQueue(sqs, "dlq").put("as received", "items[0]", "x" * 5000, "unknown")  # type: ignore[arg-type]
-    [call] = sqs.calls
+    DeadLetterQueue(sqs, "dlq").put("b", "type", "is missing", "unknown", "checkout-4711")  # type: ignore[arg-type]
+    call, other = sqs.calls
+    assert other["MessageAttributes"]["correlation_id"]["StringValue"] == "checkout-4711"
     assert call["MessageBody"] == "as received"
     assert set(call["MessageAttributes"]) == {"error_field", "error_reason", "email_type"}
     assert len(call["MessageAttributes"]["error_reason"]["StringValue"]) == 256

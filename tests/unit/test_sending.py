@@ -16,6 +16,7 @@ from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
 from notifications.mailer import Sent
+from notifications.probe import ADDRESS
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.sending import (
@@ -34,6 +35,7 @@ RENDERER = Renderer()
 SETTLE = timedelta(minutes=15)
 TIMEOUT = timedelta(seconds=60)
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+CORRELATION_ID = "checkout-4711"
 
 
 def order(**changes: Any) -> str:
@@ -47,12 +49,19 @@ class FakeSes:
 
     script: list[Failure | Exception] = field(default_factory=list)
     accepted: list[tuple[NotificationKey, int]] = field(default_factory=list)
+    correlation_ids: list[str] = field(default_factory=list)
     while_sending: Callable[[], None] = lambda: None
 
     def send(
-        self, email: RenderedEmail, recipient: str, key: NotificationKey, attempt: int
+        self,
+        email: RenderedEmail,
+        recipient: str,
+        key: NotificationKey,
+        attempt: int,
+        correlation_id: str,
     ) -> Sent | Failure:
         self.while_sending()
+        self.correlation_ids.append(correlation_id)
         outcome = self.script.pop(0) if self.script else None
         if isinstance(outcome, Exception):
             raise outcome
@@ -65,7 +74,8 @@ class FakeSes:
 class DeadLetters:
     letters: list[tuple[str, str, str, str]] = field(default_factory=list)
 
-    def put(self, body: str, field: str, reason: str, email_type: str) -> None:
+    def put(self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None) -> None:
+        assert correlation_id == CORRELATION_ID
         self.letters.append((body, field, reason, email_type))
 
 
@@ -105,7 +115,12 @@ class Given:
             random_source=lambda: 0.5,
         )
         message = QueueRecord(
-            "id", order() if body is None else body, "handle", receive_count, self.ms(START)
+            "id",
+            order() if body is None else body,
+            "handle",
+            receive_count,
+            self.ms(START),
+            CORRELATION_ID,
         )
         return send.handle(message, self.ms(self.now + TIMEOUT))
 
@@ -406,3 +421,15 @@ def test_resend_of_an_old_order_counts_its_age_from_when_it_was_asked_for(given:
 def test_malformed_resend_is_refused(given: Given, resend: object) -> None:
     assert given.receive(order(resend=resend)).outcome is Outcome.REFUSED
     assert given.dead_letters.letters[0][1].startswith("resend")
+
+
+def test_correlation_id_of_the_message_goes_to_ses_and_into_the_record() -> None:
+    given = Given()
+    given.receive()
+    assert given.ses.correlation_ids == [given.item()["correlation_id"]] == [CORRELATION_ID]
+
+
+def test_order_to_the_probes_address_is_told_from_those_of_customers() -> None:
+    given = Given()
+    assert not given.receive().probe
+    assert given.receive(order(order_id="probe-1", customer={"email": ADDRESS, "name": "Probe"})).probe

@@ -11,11 +11,11 @@ from notifications.tracking import EventOutcome, Tracked
 
 
 def recorded(
-    kind: str, status: Status | None, outcome: EventOutcome = EventOutcome.RECORDED, **counts: bool
+    kind: str, status: Status | None, outcome: EventOutcome = EventOutcome.RECORDED, **marks: bool
 ) -> Tracked:
     """An event, and what the notification became by it."""
     ses_event = SesEvent("0a", status or Status.SENT, "m", "2026-11-24T06:00:00Z", "2026-11-24T06:00:00Z", {})
-    event = TrackedEvent(NotificationKey("0f" * 16, "order_confirmation"), 1, kind, 0, ses_event, **counts)
+    event = TrackedEvent(NotificationKey("0f" * 16, "order_confirmation"), 1, kind, 0, ses_event, **marks)
     return Tracked(outcome, event, status)
 
 
@@ -62,3 +62,11 @@ def test_hard_bounce_is_counted_as_ses_counts_it() -> None:
 def test_complaint_is_counted_as_ses_counts_it() -> None:
     assert recorded("Complaint", Status.COMPLAINED, counts_as_complaint=True).complaints == 1
     assert recorded("Complaint", Status.SUPPRESSED).complaints is None
+
+
+def test_probe_counts_apart_and_once_delivered() -> None:
+    delivered = recorded("Delivery", Status.DELIVERED, probe=True)
+    assert (delivered.delivered, delivered.probes_delivered) == (None, 1)
+    assert recorded("Send", Status.SENT, probe=True).probes_delivered is None
+    assert recorded("Delivery", None, EventOutcome.REPEATED, probe=True).probes_delivered is None
+    assert recorded("Delivery", Status.DELIVERED).probes_delivered is None

@@ -1,0 +1,73 @@
+"""The orders that go through each region, and what is expected of each."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from notifications.email_types import EmailTypes
+
+TYPE = "order_confirmation"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order.
+
+    Parameters
+    ----------
+    status
+        The status that its email ends with; None: the event is refused.
+    copies
+        How often the same event is published.
+    """
+
+    order_id: str
+    body: str
+    status: str | None
+    copies: int = 1
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The orders of one region. Each mailbox is one of SES's simulator, which works in the sandbox, too."""
+
+    delivered: Order
+    bounced: Order
+    repeated: Order
+    malformed: Order
+
+    @property
+    def all(self) -> tuple[Order, ...]:
+        """All of them."""
+        return (self.delivered, self.bounced, self.repeated, self.malformed)
+
+    @property
+    def sent(self) -> tuple[Order, ...]:
+        """Those that become an email."""
+        return tuple(order for order in self.all if order.status)
+
+
+def make_orders(region: str) -> Orders:
+    """Make the orders of a region; their ids are unlike those of any other run or region."""
+    run = secrets.token_hex(3)
+    return Orders(
+        delivered=_order(f"{region}-{run}-delivered", "success", "DELIVERED"),
+        bounced=_order(f"{region}-{run}-bounced", "bounce", "BOUNCED"),
+        repeated=_order(f"{region}-{run}-repeated", "success", "DELIVERED", copies=2),
+        malformed=_order(f"{region}-{run}-malformed", "success", None, items=[]),
+    )
+
+
+def _order(order_id: str, mailbox: str, status: str | None, copies: int = 1, **changes: object) -> Order:
+    sample = EmailTypes().get(TYPE).sample
+    event = {
+        **sample,
+        "order_id": order_id,
+        "customer": {**sample["customer"], "email": f"{mailbox}+{order_id}@simulator.amazonses.com"},
+        "ordered_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **changes,
+    }
+    return Order(order_id, json.dumps(event), status, copies)

@@ -1,0 +1,152 @@
+"""What CloudFormation tells while it works: the events of a stack and of all that are nested in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackEventTypeDef
+
+NESTED_STACK = "AWS::CloudFormation::Stack"
+COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
+
+
+@dataclass(frozen=True)
+class ResourceEvent:
+    """What happened to one resource.
+
+    Parameters
+    ----------
+    stack
+        Where: logical ids from root down, joined by "/"; empty for root itself.
+    """
+
+    stack: str
+    logical_id: str
+    resource_type: str
+    status: str
+    reason: str
+    at: datetime
+
+    @property
+    def depth(self) -> int:
+        """How deep it is nested: 0 in root."""
+        return len(self.stack.split("/")) if self.stack else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the resource has reached the wanted state."""
+        return self.status in COMPLETE
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the resource failed, by itself or because another one did."""
+        return self.status.endswith("_FAILED")
+
+    def __str__(self) -> str:
+        where = f"{self.stack}/{self.logical_id}" if self.stack else self.logical_id
+        return f"{where} ({self.resource_type}): {self.reason or self.status}"
+
+
+def first_cause(events: list[ResourceEvent]) -> ResourceEvent | None:
+    """Among the events of a failed deployment, find the one that made all others fail.
+
+    A resource is reported as failed also when it was cancelled because of another one, and a nested stack
+    because of something in it: neither is a cause while there is another failure.
+    """
+    failures = sorted((event for event in events if event.is_failure), key=lambda event: event.at)
+    causes = [event for event in failures if "cancelled" not in event.reason.lower()]
+    inside = [event for event in causes if event.resource_type != NESTED_STACK]
+    return next(iter([*inside, *causes, *failures]), None)
+
+
+class EventFeed:
+    """The events of a stack and of all that are nested in it, each once."""
+
+    def __init__(self, client: CloudFormationClient, stack_name: str) -> None:
+        self._client = client
+        self._paths = {stack_name: ""}
+        """Path of each known stack, by name or id."""
+        self._unknown: dict[str, str] = {}
+        """Path of each nested stack whose id no event has told yet, by the beginning of its name."""
+        self._seen: set[str] = set()
+        self.has_begun = False
+        """Whether the stack itself has told of anything since `skip`."""
+
+    def skip(self) -> None:
+        """Forget what is there."""
+        self.new()
+        self.has_begun = False
+
+    def new(self) -> list[ResourceEvent]:
+        """Events that came since the last call, oldest first; of the same moment, nested ones first.
+
+        Parents are read before what is nested in them: no parent is complete before its parts then.
+        """
+        events: list[ResourceEvent] = []
+        read: list[str] = []
+        while unread := [stack for stack in self._paths if stack not in read]:
+            for stack in unread:
+                events += self._read(stack)
+            read += unread
+            self._look_for_unknown()
+        return sorted(events, key=lambda event: (event.at, -event.depth))
+
+    def _read(self, stack: str) -> Iterator[ResourceEvent]:
+        path = self._paths[stack]
+        for raw in reversed(list(self._unread(stack))):
+            event = _resource_event(path, raw)
+            is_own = raw.get("PhysicalResourceId") == raw["StackId"]
+            if event.resource_type == NESTED_STACK and not is_own:
+                self._note_nested(path, raw)
+            self.has_begun = self.has_begun or (is_own and not path)
+            if not is_own or event.is_failure:
+                yield event
+
+    def _unread(self, stack: str) -> Iterator[StackEventTypeDef]:
+        """Newest first."""
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack):
+            for raw in page["StackEvents"]:
+                if raw["EventId"] in self._seen:
+                    return
+                self._seen.add(raw["EventId"])
+                yield raw
+
+    def _note_nested(self, path: str, raw: StackEventTypeDef) -> None:
+        logical_id = raw["LogicalResourceId"]
+        prefix = f"{raw['StackName']}-{logical_id}-"
+        nested_path = f"{path}/{logical_id}".lstrip("/")
+        if nested := raw.get("PhysicalResourceId"):
+            self._paths[nested] = nested_path
+            self._unknown.pop(prefix, None)
+        elif nested_path not in self._paths.values():
+            self._unknown[prefix] = nested_path
+
+    def _look_for_unknown(self) -> None:
+        """Find nested stacks by name, <parent>-<logical id>-<random>: the emulator tells ids late."""
+        if not self._unknown:
+            return
+        pages = self._client.get_paginator("describe_stacks").paginate()
+        stacks = sorted(
+            (s for page in pages for s in page["Stacks"]), key=lambda s: s["CreationTime"], reverse=True
+        )
+        for prefix, path in list(self._unknown.items()):
+            newest = next((s for s in stacks if s["StackName"].startswith(prefix)), None)
+            if newest:
+                self._paths[newest["StackId"]] = path
+                del self._unknown[prefix]
+
+
+def _resource_event(path: str, raw: StackEventTypeDef) -> ResourceEvent:
+    return ResourceEvent(
+        stack=path,
+        logical_id=raw["LogicalResourceId"],
+        resource_type=raw["ResourceType"],
+        status=raw["ResourceStatus"],
+        reason=raw.get("ResourceStatusReason", ""),
+        at=raw["Timestamp"],
+    )
