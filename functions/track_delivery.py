@@ -10,7 +10,7 @@ from notifications import telemetry
 from notifications.clients import Clients
 from notifications.ledger_table import LedgerTable
 from notifications.queues import BackOff, DeadLetterQueue, Handled, handle_concurrently, records
-from notifications.sending import backoff_seconds
+from notifications.sending import FEEDBACK_BACKOFF_CAP_SECONDS, backoff_seconds
 from notifications.settings import TrackSettings
 from notifications.tracking import TrackDelivery, Tracked
 
@@ -45,7 +45,8 @@ class Application:
         if handled.result is None:
             error = telemetry.describe(handled.error)
             telemetry.logger.error("event", queue_message_id=handled.record.id, outcome="error", detail=error)
-            self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
+            wait = backoff_seconds(handled.record.receive_count, 0.5, FEEDBACK_BACKOFF_CAP_SECONDS)
+            self._back_off.retry_after(handled.record, wait)
             return True
         tracked = handled.result
         telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))

@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 
 BACKOFF_BASE_SECONDS = 5.0
 BACKOFF_CAP_SECONDS = 900.0
+FEEDBACK_BACKOFF_CAP_SECONDS = 60.0
+"""Of an event that could not be recorded: while one waits, no attempt of unknown outcome is settled."""
 BACKOFF_JITTER = (0.8, 1.0)
 """A message waits base x 2^n seconds, at most the cap, times a random factor. The cap and the least factor,
-times the send queue's maxReceiveCount, are how long an outage of SES loses nothing; a test of the templates
-holds the three together."""
+times the queue's maxReceiveCount, are how long an outage loses nothing; a test of the templates holds the
+three together."""
 
 MINIMUM_WAIT_SECONDS = 1.0
 
 PATIENCE_SETTLE_WINDOWS = 4
-"""An attempt of unknown outcome is looked at again after so many settle windows at the latest."""
+"""A message that does not wait for SES is looked at again after so many settle windows at the latest."""
 
 NO_TIME_LEFT = Failure(Certainty.LATER, "no time left in this invocation")
 CLAIMED_TOO_LATE = Failure(Certainty.LATER, "claimed too late to send")
@@ -212,13 +214,13 @@ class SendEmail:
         patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
         wait = self._pacer.reserve(patience) if patience > 0 else None
         if wait is None:
-            return self._put_off(context, NO_TIME_LEFT, message.receive_count)
+            return self._look_again(context, NO_TIME_LEFT, message)
         self._sleep(wait)
 
         try:
             verdict = self._claim(key, notification, message.correlation_id, ends_at_ms)
         except LedgerUnavailableError as error:
-            return self._put_off(context, error.failure, message.receive_count)
+            return self._look_again(context, error.failure, message)
         if not isinstance(verdict, Claimed):
             return self._not_claimed(message, context, verdict)
         context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
@@ -284,10 +286,8 @@ class SendEmail:
                 wait = min(self._until(look_again_ms), backoff_seconds(message.receive_count, self._random()))
                 return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
             case _:
-                put_off = self._put_off(context, FEEDBACK_UNPROVEN, message.receive_count)
-                most = PATIENCE_SETTLE_WINDOWS * self._policy.settle_window_ms / 1000
-                wait = min(put_off.retry_after_seconds or 0, most)
-                return replace(put_off, outcome=Outcome.UNPROVEN, retry_after_seconds=wait)
+                put_off = self._look_again(context, FEEDBACK_UNPROVEN, message)
+                return replace(put_off, outcome=Outcome.UNPROVEN)
 
     def _conclude(
         self,
@@ -340,6 +340,11 @@ class SendEmail:
             retry_after_seconds=backoff_seconds(tries, self._random()),
         )
 
+    def _look_again(self, context: Result, failure: Failure, message: QueueRecord) -> Result:
+        put_off = self._put_off(context, failure, message.receive_count)
+        most = PATIENCE_SETTLE_WINDOWS * self._policy.settle_window_ms / 1000
+        return replace(put_off, retry_after_seconds=min(put_off.retry_after_seconds or 0, most))
+
     def _until(self, moment_ms: int) -> float:
         wait = max(moment_ms / 1000 - self._seconds(), 0.0) + MINIMUM_WAIT_SECONDS
         return min(wait, BACKOFF_CAP_SECONDS)
@@ -356,7 +361,7 @@ def _key(notification: Notification, resend_id: str | None) -> NotificationKey:
     return notification_key(notification.type, notification.order_id, tuple(rest_of_identity), resend_id)
 
 
-def backoff_seconds(tries: int, random_number: float) -> float:
+def backoff_seconds(tries: int, random_number: float, cap_seconds: float = BACKOFF_CAP_SECONDS) -> float:
     """How long a message waits before it is received again.
 
     Parameters
@@ -365,7 +370,9 @@ def backoff_seconds(tries: int, random_number: float) -> float:
         How often it was tried, at least 1: to send, or to get that far.
     random_number
         At least 0 and below 1: spreads messages that failed together.
+    cap_seconds
+        What the wait grows to, before the random factor.
     """
     least, most = BACKOFF_JITTER
-    grown: float = min(BACKOFF_BASE_SECONDS * 2 ** min(tries - 1, 16), BACKOFF_CAP_SECONDS)
+    grown: float = min(BACKOFF_BASE_SECONDS * 2 ** min(tries - 1, 16), cap_seconds)
     return grown * (least + (most - least) * random_number)

@@ -4,7 +4,7 @@ import pytest
 
 from notifications.overdue import OUTCOME_LIFE, REPORTED_DAYS, SEND_QUEUE_LIFE
 from notifications.queues import ATTRIBUTE_LENGTH
-from notifications.sending import BACKOFF_CAP_SECONDS, backoff_seconds
+from notifications.sending import BACKOFF_CAP_SECONDS, FEEDBACK_BACKOFF_CAP_SECONDS, backoff_seconds
 from tests.templates.model import ENVIRONMENTS, deploy, resources_of, template
 
 HOUR, DAY = 3600, 86400
@@ -17,7 +17,8 @@ MEBIBYTE = 1_048_576
 def retries_seconds(queue: str, random_number: float) -> float:
     """Return how long a message that fails every time is retried before it is set aside."""
     receives = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
-    return sum(backoff_seconds(count, random_number) for count in range(1, receives + 1))
+    cap = {"SendQueue": BACKOFF_CAP_SECONDS, "FeedbackQueue": FEEDBACK_BACKOFF_CAP_SECONDS}[queue]
+    return sum(backoff_seconds(count, random_number, cap) for count in range(1, receives + 1))
 
 
 def retention(queue: str) -> int:
