@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from notifications import telemetry
+from notifications.audit import Decision
 from notifications.clients import Clients
-from notifications.hold import Decision, SendingHold
+from notifications.hold import SendingHold
 from notifications.settings import GuardSettings
 
 BY = "reputation guard"

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
-
 import typer
 
-from notifications.hold import Decision, SendingHold
+from notifications.hold import SendingHold
 from ops import targets
+from ops.audit import Reason, decision
 from ops.deploy_cli import Env, Region
-from ops.errors import InputError
 from ops.output import Progress
 from ops.targets import Deployed
 
 NO = 1
-REASON_LENGTH = 500
-
-Reason = Annotated[
-    str, typer.Option("--reason", help="Why, for whoever looks later; nothing of a customer's.")
-]
 
 
 def hold(reason: Reason, env: Env = None, region: Region = None) -> None:
     """Send nothing from now on: orders wait until `notify resume`. Exit code 1: it was on hold already."""
     of = targets.find(env, region)
     sending = hold_of(of)
-    if not sending.hold(_decision(of, reason)):
+    if not sending.hold(decision(of, reason)):
         held = sending.held()
         Progress().done(f"sending was on hold already: {held}", "!")
         raise typer.Exit(NO)
@@ -38,7 +30,7 @@ def resume(reason: Reason, env: Env = None, region: Region = None) -> None:
     of = targets.find(env, region)
     sending = hold_of(of)
     held = sending.held()
-    sending.resume(_decision(of, reason))
+    sending.resume(decision(of, reason))
     if held is None:
         Progress().done("sending was not on hold, as far as the ledger knows; it is enabled now", "!")
         raise typer.Exit(NO)
@@ -53,12 +45,3 @@ def hold_of(of: Deployed) -> SendingHold:
         of.outputs["LedgerTableName"],
         of.outputs["SendEmailMappingId"],
     )
-
-
-def _decision(of: Deployed, reason: str) -> Decision:
-    if not reason.strip() or len(reason) > REASON_LENGTH:
-        raise InputError(
-            f"The reason has {len(reason)} characters.", f"Say why in 1 to {REASON_LENGTH} characters."
-        )
-    by = of.aws.client("sts").get_caller_identity()["Arn"]
-    return Decision(by, datetime.now(UTC), reason.strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops import aws, deployment, environments, local
+from ops import aws, deployment, environments, local, templates
 from ops.aws import Aws
 from ops.errors import StackMissingError
 from ops.output import Progress
@@ -22,22 +22,27 @@ class Deployed:
 
 
 def find(env: str | None, region: str | None) -> Deployed:
-    """Find the deployment of an environment, by its root stack; tells which account it is about to touch.
+    """Find the deployment of an environment: root, or else the stacks that stand alone together.
+
+    Tells which account it is about to touch, unless that is on this machine.
 
     Raises
     ------
     StackMissingError
-        Root is not deployed there.
+        Nothing of it is deployed there.
     """
-    if env in (None, environments.LOCAL):
-        clients, name = local.get().aws, local.STACK_NAME
+    environment = environments.get(env or environments.LOCAL)
+    if environment.name == environments.LOCAL:
+        clients = local.get().aws
     else:
-        clients, name = aws.connect(region), environments.get(str(env)).stack_name()
-        Progress().done(f"account {clients.account}, region {clients.region}, environment {env}")
-    stack = deployment.find_stack(clients.cloudformation, name)
-    outputs = deployment.outputs_of(stack) if stack else {}
-    if stack is None or not outputs:
+        clients = aws.connect(region)
+        Progress().done(f"account {clients.account}, region {clients.region}, environment {env}", "→")
+    client = clients.cloudformation
+    names = [environment.stack_name(stack) for stack in (templates.ROOT, *templates.children())]
+    found = [stack for name in names if (stack := deployment.find_stack(client, name))]
+    outputs = {name: value for stack in found for name, value in deployment.outputs_of(stack).items()}
+    if not outputs:
         raise StackMissingError(
-            f"Stack {name} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
+            f"Stack {names[0]} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
         )
-    return Deployed(name, clients, outputs, stack["CreationTime"])
+    return Deployed(names[0], clients, outputs, found[0]["CreationTime"])

@@ -6,17 +6,14 @@ audit items. A deployment changes neither: the template does not say whether the
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from notifications.audit import Decision, audit_item
 from notifications.keys import NotificationKey
-from notifications.times import iso
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,30 +21,6 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 HOLD_KEY = NotificationKey("~hold", "sending")
-AUDIT_ORDER_KEY = "~audit"
-AUDIT_RETENTION = timedelta(days=731)
-"""Longer than the records of the orders that waited."""
-
-
-class Action(StrEnum):
-    """What was done, as audit items call it."""
-
-    HOLD = "hold"
-    RESUME = "resume"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Who does it, when and why. The reason holds nothing of a customer's."""
-
-    by: str
-    at: datetime
-    reason: str
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """In DynamoDB's notation."""
-        return {"by": {"S": self.by}, "at": {"S": iso(self.at)}, "reason": {"S": self.reason}}
 
 
 @dataclass(frozen=True)
@@ -89,7 +62,7 @@ class SendingHold:
         """Let the waiting orders go; safe to repeat."""
         self._functions.update_event_source_mapping(UUID=self._mapping_id, Enabled=True)
         forget: TransactWriteItemTypeDef = {"Delete": {"TableName": self._table, "Key": _key(HOLD_KEY)}}
-        self._dynamodb.transact_write_items(TransactItems=[forget, self._audit(Action.RESUME, decision)])
+        self._dynamodb.transact_write_items(TransactItems=[forget, self._audit("resume", decision)])
 
     def held(self) -> Held | None:
         """Why sending is on hold; None if it is not."""
@@ -106,7 +79,7 @@ class SendingHold:
             }
         }
         try:
-            self._dynamodb.transact_write_items(TransactItems=[note, self._audit(Action.HOLD, decision)])
+            self._dynamodb.transact_write_items(TransactItems=[note, self._audit("hold", decision)])
         except ClientError as error:
             reasons = error.response.get("CancellationReasons", [])
             if [reason.get("Code") for reason in reasons[:1]] != ["ConditionalCheckFailed"]:
@@ -114,11 +87,8 @@ class SendingHold:
             return False
         return True
 
-    def _audit(self, action: Action, decision: Decision) -> TransactWriteItemTypeDef:
-        key = NotificationKey(AUDIT_ORDER_KEY, f"{iso(decision.at)}-{secrets.token_hex(4)}")
-        expires_at = int((decision.at + AUDIT_RETENTION).timestamp())
-        facts = {"action": {"S": str(action)}, "expires_at": {"N": str(expires_at)}}
-        return {"Put": {"TableName": self._table, "Item": _key(key) | decision.attributes | facts}}
+    def _audit(self, action: str, decision: Decision) -> TransactWriteItemTypeDef:
+        return {"Put": {"TableName": self._table, "Item": audit_item(action, decision)}}
 
 
 def _key(key: NotificationKey) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from notifications.hold import Decision, SendingHold
+from notifications.audit import Decision
+from notifications.hold import SendingHold
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 FIRST, SECOND = Decision("guard", NOW, "first"), Decision("ada", NOW, "second")
