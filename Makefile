@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint format artifact docs clean
+.PHONY: help setup demo test verify chaos taskcat rain lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -20,8 +20,20 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
 	$(RUN) pytest -n 2 --dist loadfile
 
+verify: lint test ## The complete check: lint, test, chaos, several regions, rain
+	$(MAKE) chaos
+	$(MAKE) taskcat TESTS=root REGIONS=us-east-1,eu-west-1
+	$(RUN) python -m ci.rain --optional
+
 chaos: .venv/.made ## Faults of all kinds on ORDERS orders (default 2000): nothing may be lost or sent twice
 	$(RUN) python -m tests.chaos --orders $(or $(ORDERS),2000) $(if $(SEED),--seed $(SEED))
+
+taskcat: .venv/.made ## Deploy in several regions and send mail in each (TARGET=aws: in your account; TESTS=… REGIONS=… CLEAN=1)
+	$(RUN) python -m ci.taskcat --target $(or $(TARGET),emulator) $(if $(TESTS),--tests $(TESTS)) \
+	  $(if $(REGIONS),--regions $(REGIONS)) $(if $(CLEAN),--delete-retained)
+
+rain: .venv/.made ## Run every rain command of docs/deployment.md on the emulator (builds the pinned rain once)
+	$(RUN) python -m ci.rain
 
 lint: .venv/.made ## Static checks of code and templates
 	$(RUN) ruff check

@@ -118,6 +118,8 @@ def _calls_at_least(name: str, orders: int) -> int:
     """How many calls that the fault could break there certainly are in a run."""
     if FAULTS[name].items() >= TAKEOVER.items():
         return 0  # as many as other faults make necessary: the first ones break
+    if FAULTS[name].items() >= RECORD.items():
+        return orders * 3 // 4  # where SES does not answer, there is nothing to record
     return orders // ORDERS_IN_A_BATCH if name in BATCHED else orders
 
 
