@@ -213,7 +213,7 @@ def execute(
     after = follow(
         client,
         plan.stack_name,
-        lambda: client.execute_change_set(ChangeSetName=change_set_id),
+        lambda: client.execute_change_set(StackName=plan.stack_name, ChangeSetName=change_set_id),
         on_event=on_event,
         poll_seconds=poll_seconds,
     )

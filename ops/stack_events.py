@@ -71,8 +71,6 @@ class EventFeed:
         self._client = client
         self._paths = {stack_name: ""}
         """Path of each known stack, by name or id."""
-        self._unknown: dict[str, str] = {}
-        """Path of each nested stack whose id no event has told yet, by the beginning of its name."""
         self._seen: set[str] = set()
         self.has_begun = False
         """Whether the stack itself has told of anything since `skip`."""
@@ -93,16 +91,16 @@ class EventFeed:
             for stack in unread:
                 events += self._read(stack)
             read += unread
-            self._look_for_unknown()
         return sorted(events, key=lambda event: (event.at, -event.depth))
 
     def _read(self, stack: str) -> Iterator[ResourceEvent]:
         path = self._paths[stack]
         for raw in reversed(list(self._unread(stack))):
             event = _resource_event(path, raw)
-            is_own = raw.get("PhysicalResourceId") == raw["StackId"]
-            if event.resource_type == NESTED_STACK and not is_own:
-                self._note_nested(path, raw)
+            nested = raw.get("PhysicalResourceId")
+            is_own = nested == raw["StackId"]
+            if event.resource_type == NESTED_STACK and nested and not is_own:
+                self._paths[nested] = f"{path}/{event.logical_id}".lstrip("/")
             self.has_begun = self.has_begun or (is_own and not path)
             if not is_own or event.is_failure:
                 yield event
@@ -115,30 +113,6 @@ class EventFeed:
                     return
                 self._seen.add(raw["EventId"])
                 yield raw
-
-    def _note_nested(self, path: str, raw: StackEventTypeDef) -> None:
-        logical_id = raw["LogicalResourceId"]
-        prefix = f"{raw['StackName']}-{logical_id}-"
-        nested_path = f"{path}/{logical_id}".lstrip("/")
-        if nested := raw.get("PhysicalResourceId"):
-            self._paths[nested] = nested_path
-            self._unknown.pop(prefix, None)
-        elif nested_path not in self._paths.values():
-            self._unknown[prefix] = nested_path
-
-    def _look_for_unknown(self) -> None:
-        """Find nested stacks by name, <parent>-<logical id>-<random>: the emulator tells ids late."""
-        if not self._unknown:
-            return
-        pages = self._client.get_paginator("describe_stacks").paginate()
-        stacks = sorted(
-            (s for page in pages for s in page["Stacks"]), key=lambda s: s["CreationTime"], reverse=True
-        )
-        for prefix, path in list(self._unknown.items()):
-            newest = next((s for s in stacks if s["StackName"].startswith(prefix)), None)
-            if newest:
-                self._paths[newest["StackId"]] = path
-                del self._unknown[prefix]
 
 
 def _resource_event(path: str, raw: StackEventTypeDef) -> ResourceEvent:

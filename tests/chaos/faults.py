@@ -119,7 +119,7 @@ def _calls_at_least(name: str, orders: int) -> int:
     if FAULTS[name].items() >= TAKEOVER.items():
         return 0  # as many as other faults make necessary: the first ones break
     if FAULTS[name].items() >= RECORD.items():
-        return orders * 3 // 4  # where SES does not answer, there is nothing to record
+        return orders * 7 // 10  # where SES does not answer, there is nothing to record
     return orders // ORDERS_IN_A_BATCH if name in BATCHED else orders
 
 

@@ -75,3 +75,21 @@ def test_stack_is_found_by_its_name_while_it_is_being_deleted(clients, stack):
     [described] = cloudformation.describe_stacks(StackName=stack.name)["Stacks"]
     assert described["StackStatus"] == "DELETE_IN_PROGRESS"
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack.name, WaiterConfig=WAITER)
+
+
+def test_events_tell_the_id_of_a_nested_stack_before_it_is_complete(clients, stack):
+    cloudformation = clients("cloudformation")
+    stack.create(nesting(stack, TOPIC))
+
+    _, child = descendants(cloudformation, stack.name)
+    events = cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"]
+    told = [
+        (event["ResourceStatus"], event["PhysicalResourceId"])
+        for event in reversed(events)
+        if event["LogicalResourceId"] == "Child"
+    ]
+
+    begun, known, done = told
+    assert begun == ("CREATE_IN_PROGRESS", "")
+    assert known == ("CREATE_IN_PROGRESS", child["StackId"])
+    assert done == ("CREATE_COMPLETE", child["StackId"])

@@ -32,9 +32,7 @@ class FakeCloudFormation:
         Changes in a nested stack; None when it refuses to look into nested stacks.
     """
 
-    def __init__(
-        self, *, names_nested_late: bool = False, nested: list[dict[str, Any]] | None = None
-    ) -> None:
+    def __init__(self, *, nested: list[dict[str, Any]] | None = None) -> None:
         self.changes: list[dict[str, Any]] = [change("Modify", "DataStack", STACK, ChangeSetId="nested")]
         self.nested = nested
         self.reason = ""
@@ -44,7 +42,6 @@ class FakeCloudFormation:
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.script: list[Callable[[], None]] = []
         self.requests: list[dict[str, Any]] = []
-        self.names_nested_late = names_nested_late
         self._count = 0
 
     # what the script does
@@ -60,8 +57,7 @@ class FakeCloudFormation:
 
     def event(self, stack: str, logical_id: str, status: str, reason: str = "", of: str = QUEUE) -> None:
         self._count += 1
-        is_late = self.names_nested_late and status != "UPDATE_COMPLETE"
-        physical_id = f"id-of-{stack}-{logical_id}-x1" if of == STACK and not is_late else ""
+        physical_id = f"id-of-{stack}-{logical_id}-x1" if of == STACK else ""
         self.events.setdefault(stack, []).insert(
             0,
             {
@@ -110,7 +106,7 @@ class FakeCloudFormation:
     def delete_stack(self, StackName: str) -> None:  # noqa: N803
         del self.stacks[StackName]
 
-    def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+    def execute_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: N803
         assert ChangeSetName == "change-set"
         self.requests.append({k: v for k, v in self.change_set.items() if k != "ChangeSetName"})
         name, kind = self.change_set["StackName"], self.change_set["ChangeSetType"]
@@ -130,9 +126,6 @@ class _Pages:
         self._operation = operation
 
     def paginate(self, StackName: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
-        if self._operation == "describe_stacks":
-            yield {"Stacks": list(self._fake.stacks.values())}
-            return
         if self._operation == "list_stack_resources":
             yield {"StackResourceSummaries": []}
             return
@@ -319,7 +312,7 @@ def test_execution_is_followed_also_when_its_beginning_is_late_to_see() -> None:
     fake.status("root", "UPDATE_COMPLETE", TopicArn="old")
     plan = prepare(fake)
 
-    def accept(ChangeSetName: str) -> None:  # noqa: N803
+    def accept(StackName: str, ChangeSetName: str) -> None:  # noqa: N803
         fake.requests.append({"ChangeSetName": ChangeSetName})
 
     def begin() -> None:
@@ -332,11 +325,8 @@ def test_execution_is_followed_also_when_its_beginning_is_late_to_see() -> None:
     assert done == Deployed("updated", {"TopicArn": "new"})
 
 
-@pytest.mark.parametrize("names_nested_late", [False, True])
-def test_events_of_nested_stacks_are_told_with_their_place_before_the_nested_stack_is_complete(
-    names_nested_late: bool,
-) -> None:
-    fake = FakeCloudFormation(names_nested_late=names_nested_late)
+def test_events_of_nested_stacks_are_told_with_their_place_before_the_nested_stack_is_complete() -> None:
+    fake = FakeCloudFormation()
     child = "root-MessagingStack-x1"
 
     def begin() -> None:

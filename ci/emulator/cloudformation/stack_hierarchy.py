@@ -1,6 +1,12 @@
 """Which stack a nested stack is nested in: MiniStack knows it, and does not tell.
 
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
+AWS tells the id of a nested stack in an event of its parent as soon as it begins with it, MiniStack only when
+it is done.
+
+Sources
+-------
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
 """
 
 import re
@@ -9,19 +15,52 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import handlers
+from ministack.services.cloudformation import handlers, stacks
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
 _ACTIONS = ("DescribeStacks", "ListStacks")
+_TYPE = "AWS::CloudFormation::Stack"
 _STACK_ID = re.compile(r"<StackId>(?P<id>[^<]*)</StackId>")
 
 
 def install() -> None:
-    """Tell a nested stack's `ParentId` and `RootId`."""
+    """Tell a nested stack's `ParentId` and `RootId`, and its parent's events the id at the beginning."""
+    original_add_event = stacks._add_event
+
+    def add_event(
+        stack_id: str,
+        stack_name: str,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        *more: Any,
+        **named: Any,
+    ) -> None:
+        original_add_event(stack_id, stack_name, logical_id, resource_type, status, *more, **named)
+        parent = cloudformation._stacks.get(
+            cloudformation._stacks.get(stack_name, {}).get("_parent_stack_name")
+        )
+        if parent and logical_id == stack_name and status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+            original_add_event(
+                parent["StackId"],
+                parent["StackName"],
+                _logical_id(parent, stack_name),
+                _TYPE,
+                status,
+                physical_id=stack_id,
+            )
+
+    stacks._add_event = add_event
     for action in _ACTIONS:
         handlers._ACTION_HANDLERS[action] = _with_parents(handlers._ACTION_HANDLERS[action])
+
+
+def _logical_id(parent: dict[str, Any], nested_name: str) -> str:
+    """What the parent's template calls a stack whose name is <parent>-<logical id>-<random>."""
+    known = parent["_template"]["Resources"]
+    return max((id_ for id_ in known if nested_name.startswith(f"{parent['StackName']}-{id_}-")), key=len)
 
 
 def _with_parents(original: Callable[[Parameters], Answer]) -> Callable[[Parameters], Answer]:

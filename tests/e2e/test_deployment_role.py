@@ -1,0 +1,126 @@
+"""The role of ci/deployment-role.yaml deploys its environment, and may do nothing to another.
+
+On an emulator that checks what callers may do. What CloudFormation does for the caller it does unchecked
+there; that the role has rights for each type of resource is checked by tests/templates/test_pipeline.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ci.emulator import server
+from ci.emulator.server import Emulator
+from ops import aws, environments, rollout
+from ops.aws import Aws
+from ops.deployment import Plan
+from ops.output import Progress
+from ops.rollout import Target
+from tests.support.system import PROJECT, System, order, order_id
+
+ACCOUNT = "000000000000"
+PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/email-notifications-dev-deployment"
+
+
+class Agrees:
+    """An operator who says yes to everything."""
+
+    def sees(self, plan: Plan) -> None: ...
+
+    def agrees(self, question: str) -> bool:
+        return True
+
+    def confirms(self, danger: str, name: str) -> bool:
+        return False
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    log = tmp_path_factory.mktemp("role") / "emulator.log"
+    with server.start(None, log, {"AUTH": "true"}) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def deployer(emulator: Emulator) -> Aws:
+    """What a build of the pipeline has."""
+    admin = aws.local(emulator.endpoint_url)
+    make_pipeline_role(admin)
+    parameters = {
+        "NamePrefix": "email-notifications-dev",
+        "StackNamePrefix": "email-notifications-dev",
+        "ArtifactNamePrefix": "email-notifications",
+        "PipelineRoleArn": PIPELINE_ROLE,
+    }
+    admin.cloudformation.create_stack(
+        StackName="deployment-role",
+        TemplateBody=(PROJECT / "ci" / "deployment-role.yaml").read_text(),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    admin.cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="deployment-role", WaiterConfig={"Delay": 1}
+    )
+    return assumed(assumed(admin, PIPELINE_ROLE), ROLE)
+
+
+def make_pipeline_role(admin: Aws) -> None:
+    """As ci/pipeline.yaml makes it, but for people of the account to assume."""
+    trusted = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    }
+    may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+    iam = admin.client("iam")
+    iam.create_role(RoleName="pipeline", AssumeRolePolicyDocument=policy(trusted))
+    iam.put_role_policy(RoleName="pipeline", PolicyName="deploy", PolicyDocument=policy(may))
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def assumed(by: Aws, role_arn: str) -> Aws:
+    """Clients of a role."""
+    granted = by.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="build")["Credentials"]
+    session = boto3.Session(
+        aws_access_key_id=granted["AccessKeyId"],
+        aws_secret_access_key=granted["SecretAccessKey"],
+        aws_session_token=granted["SessionToken"],
+        region_name=by.region,
+    )
+    return Aws(by.region, session, by.client_options)
+
+
+def test_role_deploys_its_environment_and_sends_an_order_through_it(
+    emulator: Emulator, deployer: Aws
+) -> None:
+    result = rollout.deploy(Target(environments.get("dev"), deployer), "root", Agrees(), Progress())
+
+    assert result.deployed is not None
+    assert result.deployed.outcome == "created"
+    id_, system = order_id(), System(emulator, result.deployed.outputs)
+    deployer.sns.publish(TopicArn=system.outputs["OrderEventsTopicArn"], Message=json.dumps(order(id_)))
+    system.wait_for_status(id_, "DELIVERED")
+
+
+def test_role_cannot_touch_another_environment(deployer: Aws) -> None:
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (deployer.cloudformation.delete_stack, {"StackName": "email-notifications-prod"}),
+        (deployer.sqs.create_queue, {"QueueName": "email-notifications-prod-send"}),
+        (deployer.sns.create_topic, {"Name": "email-notifications-prod-order-events"}),
+        (deployer.dynamodb.delete_table, {"TableName": "email-notifications-prod-ledger"}),
+        (deployer.client("lambda").delete_function, {"FunctionName": "email-notifications-prod-send-email"}),
+        (deployer.client("iam").delete_role, {"RoleName": "email-notifications-prod-deployment"}),
+        (deployer.client("iam").delete_role, {"RoleName": "pipeline"}),
+    ]
+    for call, arguments in calls:
+        with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
+            call(**arguments)
