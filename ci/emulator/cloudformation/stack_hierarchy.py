@@ -58,9 +58,8 @@ def install() -> None:
 
 
 def _logical_id(parent: dict[str, Any], nested_name: str) -> str:
-    """What the parent's template calls a stack whose name is <parent>-<logical id>-<random>."""
-    known = parent["_template"]["Resources"]
-    return max((id_ for id_ in known if nested_name.startswith(f"{parent['StackName']}-{id_}-")), key=len)
+    """What its parent calls a stack whose name is <parent>-<logical id>-<random>; such an id has no hyphen."""
+    return nested_name.removeprefix(f"{parent['StackName']}-").partition("-")[0]
 
 
 def _with_parents(original: Callable[[Parameters], Answer]) -> Callable[[Parameters], Answer]:

@@ -13,18 +13,19 @@ from typing import Any
 from urllib.parse import unquote
 
 from ci.emulator import lambda_workers
-from ci.emulator.ses import accounts, message, sending, suppression
+from ci.emulator.ses import accounts, identities, message, sending, suppression
 from ci.emulator.ses.errors import Response, SesError
 from ci.emulator.ses.suppression import SuppressedDestination
 
 PREFIX = "/v2/email"
 SUPPRESSED_PATH = "/suppression/addresses/"
+IDENTITY_PATH = "/identities/"
 MAX_PAGE_SIZE = 1000
 
 
 @dataclass(frozen=True)
 class Request:
-    """One call: JSON body, headers with names in lower case, query values by name."""
+    """One call: JSON body, headers with names in lower case, query values by name, what the path names."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -38,8 +39,9 @@ def handle(
     """Answer an operation that the twin has; None leaves the request to MiniStack."""
     path = path.removeprefix(PREFIX).rstrip("/")
     address = ""
-    if path.startswith(SUPPRESSED_PATH):
-        path, address = SUPPRESSED_PATH, unquote(path.removeprefix(SUPPRESSED_PATH))
+    for prefix in (SUPPRESSED_PATH, IDENTITY_PATH):
+        if path.startswith(prefix) and "/" not in path.removeprefix(prefix):
+            path, address = prefix, unquote(path.removeprefix(prefix))
     operation = _OPERATIONS.get((method, path))
     if operation is None:
         return None
@@ -69,7 +71,17 @@ def _get_account(_: Request) -> dict[str, Any]:
         },
         "SendingEnabled": settings.sending_enabled,
         "SuppressionAttributes": {"SuppressedReasons": settings.suppressed_reasons},
+        "PricingAttributes": {"CurrentPlan": settings.pricing_plan},
     }
+
+
+def _get_identity(request: Request) -> dict[str, Any]:
+    return identities.describe(accounts.current().settings, request.address)
+
+
+def _put_account_pricing(request: Request) -> dict[str, Any]:
+    accounts.current().settings.pricing_plan = request.body["Plan"]
+    return {}
 
 
 def _put_account_sending(request: Request) -> dict[str, Any]:
@@ -119,6 +131,8 @@ _OPERATIONS: dict[tuple[str, str], Callable[[Request], dict[str, Any]]] = {
     ("POST", "/outbound-emails"): _send_email,
     ("GET", "/account"): _get_account,
     ("PUT", "/account/sending"): _put_account_sending,
+    ("PUT", "/account/pricing-attributes"): _put_account_pricing,
+    ("GET", IDENTITY_PATH): _get_identity,
     ("PUT", "/account/suppression"): _put_account_suppression,
     ("GET", "/suppression/addresses"): _list_suppressed,
     ("PUT", "/suppression/addresses"): _put_suppressed,

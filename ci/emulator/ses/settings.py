@@ -29,6 +29,10 @@ class SesSettings:
         Verified addresses and domains; None takes every identity as verified.
     mail_from_failed_domains
         Sending domains whose custom MAIL FROM domain lacks its MX record and must then reject the message.
+    identity_details
+        By identity, parts of GetEmailIdentity's answer that differ from those of a well-kept domain.
+    pricing_plan
+        NONE, ESSENTIALS, PRO or ENTERPRISE.
     global_suppression
         Addresses on SES's own suppression list.
     suppressed_reasons
@@ -48,6 +52,8 @@ class SesSettings:
     enforcement_status: str = "HEALTHY"
     verified_identities: list[str] | None = None
     mail_from_failed_domains: list[str] = field(default_factory=list)
+    identity_details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pricing_plan: str = "ESSENTIALS"
     global_suppression: list[str] = field(default_factory=list)
     suppressed_reasons: list[str] = field(default_factory=lambda: ["BOUNCE", "COMPLAINT"])
     outcomes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
