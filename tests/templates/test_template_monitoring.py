@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.templates.model import Resource, deploy, resources_of, template
+from tests.templates.model import Resource, configuration, deploy, resources_of, template
 
 STACKS = deploy("prod")
 METRIC_ALARMS = resources_of(STACKS, "AWS::CloudWatch::Alarm")
@@ -153,7 +153,10 @@ def test_budget_counts_what_carries_the_deployments_tag() -> None:
     (budget,) = resources_of(STACKS, "AWS::Budgets::Budget")
 
     assert budget.properties["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:Deployment${SERVICE}"]}
-    assert budget.properties["Budget"]["BudgetLimit"] == {"Amount": "25", "Unit": "USD"}
+    assert budget.properties["Budget"]["BudgetLimit"] == {
+        "Amount": configuration("prod")["Parameters"]["MonthlyBudgetUsd"],
+        "Unit": "USD",
+    }
 
 
 def test_budget_tells_of_cost_spent_and_cost_foreseen() -> None:

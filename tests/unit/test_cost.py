@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ops import cost
 from ops.usage import Measured, month_of, shares
 
+PROJECT = Path(__file__).resolve().parents[2]
+ENVIRONMENT_FILES = sorted((PROJECT / "parameters").glob("*.yaml"))
+VOLUMES = PROJECT / "ops" / "volumes.yaml"
 ESSENTIALS, A_LA_CARTE, PRO = (cost.prices()["ses_plans"][name] for name in cost.plans())
 
 
@@ -98,3 +103,23 @@ def test_month_ends_with_the_next_one() -> None:
     begin, end = month_of(datetime(2026, 12, 31, 23, tzinfo=UTC))
 
     assert (begin, end) == (datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("path", ENVIRONMENT_FILES, ids=lambda path: path.stem)
+def test_dashboard_is_told_what_the_price_table_says(path: Path) -> None:
+    """By parameter, on SES's default plan: templates can't read the table."""
+    parameters = yaml.safe_load(path.read_text())["Parameters"]
+    standing = cost.estimate(cost.standing_usage(cost.observability_template()), "essentials")
+    thousand = cost.estimate(cost.usage_of(1000), "essentials")
+
+    assert float(parameters["StandingCostUsdPerMonth"]) == pytest.approx(standing.total, abs=0.01)
+    assert float(parameters["EmailCostUsdPer1000"]) == pytest.approx(thousand.total, abs=0.005)
+
+
+@pytest.mark.parametrize("path", ENVIRONMENT_FILES, ids=lambda path: path.stem)
+def test_ordinary_month_stays_within_80_percent_of_the_budget(path: Path) -> None:
+    """So that a notice of the budget says something."""
+    budget = float(yaml.safe_load(path.read_text())["Parameters"]["MonthlyBudgetUsd"])
+    volumes = yaml.safe_load(VOLUMES.read_text())
+
+    assert cost.planned(volumes[path.stem]["emails_per_day"], "essentials").total < 0.8 * budget
