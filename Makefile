@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify chaos taskcat rain lint format artifact docs clean
+.PHONY: help setup demo test verify chaos taskcat runbooks rain lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -20,7 +20,7 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
 	$(RUN) pytest -n 2 --dist loadfile
 
-verify: lint test ## The complete check: lint, test, chaos, several regions, rain
+verify: lint test runbooks ## The complete check: lint, test, runbooks, chaos, two regions, rain
 	$(MAKE) chaos
 	$(MAKE) taskcat TESTS=root REGIONS=us-east-1,eu-west-1
 	$(RUN) python -m ci.rain --optional
@@ -31,6 +31,9 @@ chaos: .venv/.made ## Faults of all kinds on ORDERS orders (default 2000): nothi
 taskcat: .venv/.made ## Deploy in several regions and send mail in each (TARGET=aws: in your account; TESTS=… REGIONS=… CLEAN=1)
 	$(RUN) python -m ci.taskcat --target $(or $(TARGET),emulator) $(if $(TESTS),--tests $(TESTS)) \
 	  $(if $(REGIONS),--regions $(REGIONS)) $(if $(CLEAN),--delete-retained)
+
+runbooks: .venv/.made ## Execute every runbook on the emulator, in the situation that it is about
+	$(RUN) pytest -n 2 --dist loadfile tests/runbooks
 
 rain: .venv/.made ## Run every rain command of docs/deployment.md on the emulator (builds the pinned rain once)
 	$(RUN) python -m ci.rain

@@ -7,6 +7,7 @@ there; that the role has rights for each type of resource is checked by tests/te
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from ops.aws import Aws
 from ops.deployment import Plan
 from ops.output import Progress
 from ops.rollout import Target
+from tests.support import markdown
 from tests.support.system import PROJECT, System, order, order_id
 
 ACCOUNT = "000000000000"
@@ -49,15 +51,11 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def deployer(emulator: Emulator) -> Aws:
-    """What a build of the pipeline has."""
+    """What a build of the pipeline has, with the role that docs/pipeline.md says how to make."""
     admin = aws.local(emulator.endpoint_url)
     make_pipeline_role(admin)
-    parameters = {
-        "NamePrefix": "email-notifications-dev",
-        "StackNamePrefix": "email-notifications-dev",
-        "ArtifactNamePrefix": "email-notifications",
-        "PipelineRoleArn": PIPELINE_ROLE,
-    }
+    [command] = markdown.code(PROJECT / "docs" / "pipeline.md", "The roles")
+    parameters = dict(re.findall(r"(\w+)=(\S+)", command.replace("$DEPLOY_ROLE_ARN", PIPELINE_ROLE)))
     admin.cloudformation.create_stack(
         StackName="deployment-role",
         TemplateBody=(PROJECT / "ci" / "deployment-role.yaml").read_text(),

@@ -1,4 +1,4 @@
-"""What docs/deployment.md says of rain works, each command as it is printed there.
+"""What docs/deployment.md and README say of rain works, each command as it is printed there.
 
 `make rain` runs this: it needs the rain that ci/rain pins.
 """
@@ -133,6 +133,14 @@ def deliver_an_order(system: System) -> None:
 
 def tables(system: System) -> list[str]:
     return list(system.aws.dynamodb.list_tables()["TableNames"])
+
+
+def test_readme_deploys_with_rain_as_printed(emulator: Emulator, shell: Shell) -> None:
+    _, with_rain = markdown.code(PROJECT / "README.md", "First deployment")
+    shell.run([with_rain])
+
+    assert status(emulator, ROOT) == "CREATE_COMPLETE"
+    assert tags(emulator, ROOT)["Environment"] == "dev"
 
 
 def test_root_is_deployed_changed_and_removed_as_printed(emulator: Emulator, shell: Shell) -> None:
