@@ -46,6 +46,10 @@ class Aws:
         """Whether this is an emulator on this machine, not an account."""
         return "endpoint_url" in self.client_options
 
+    def __str__(self) -> str:
+        emulator = " (EMULATOR)" if self.is_emulator else ""
+        return f"account {self.account}{emulator}, region {self.region}"
+
     @cached_property
     def account(self) -> str:
         """Account id of the credentials."""

@@ -33,8 +33,7 @@ class Target:
         return EMULATOR_POLL_SECONDS if self.aws.is_emulator else POLL_SECONDS
 
     def __str__(self) -> str:
-        account = f"account {self.aws.account}{' (EMULATOR)' if self.aws.is_emulator else ''}"
-        return f"{account}, region {self.aws.region}, environment {self.environment.name}"
+        return f"{self.aws}, environment {self.environment.name}"
 
 
 class Operator(Protocol):

@@ -36,7 +36,7 @@ def find(env: str | None, region: str | None) -> Deployed:
         clients = local.get().aws
     else:
         clients = aws.connect(region)
-        Progress().done(f"account {clients.account}, region {clients.region}, environment {env}", "→")
+        Progress().done(f"{clients}, environment {env}", "→")
     client = clients.cloudformation
     names = [environment.stack_name(stack) for stack in (templates.ROOT, *templates.children())]
     found = [stack for name in names if (stack := deployment.find_stack(client, name))]

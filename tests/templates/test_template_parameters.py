@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from tests.templates.model import ARTIFACT, CHILDREN, ENVIRONMENTS, configuration, template, violations
+from tests.templates.model import (
+    ARTIFACT,
+    CHILDREN,
+    ENVIRONMENTS,
+    PARAMETERS,
+    configuration,
+    template,
+    violations,
+)
 
 ROOT = template("root")
 TEMPLATES = ("root", *CHILDREN)
@@ -62,6 +70,16 @@ def test_parameter_file_has_every_parameter_of_root_that_a_release_does_not_brin
 def test_parameter_files_values_are_valid(environment: str) -> None:
     for name, value in configuration(environment)["Parameters"].items():
         assert violations(ROOT["Parameters"][name], value) == [], name
+
+
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "prod"])
+def test_value_that_differs_from_productions_has_its_reason_above_it(environment: str) -> None:
+    own, production = (configuration(name)["Parameters"] for name in (environment, "prod"))
+    lines = (PARAMETERS / f"{environment}.yaml").read_text().splitlines()
+    above = {line.strip().split(":")[0]: lines[n - 1].strip() for n, line in enumerate(lines) if n}
+
+    differing = [name for name in own if own[name] != production[name] and name != "Environment"]
+    assert [name for name in differing if not above[name].startswith("# ")] == []
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
