@@ -95,6 +95,18 @@ def checks(*found: int | None) -> Facts:
 STORIES: dict[str, Stories] = {
     "UndeliveredMessagesAlarm": should_be_empty("order-events-undelivered", "feedback-undelivered"),
     "DeadLettersPresentAlarm": should_be_empty("send-dead-letter", "feedback-dead-letter"),
+    "OrdersExpiringAlarm": [
+        ("no traffic", OK, ()),
+        ("sending has been on hold for a day", OK, oldest("send", DAY)),
+        ("an order event is 2 days old", OK, oldest("send", 2 * DAY)),
+        ("sending has been on hold for 2 days and a minute", ALARM, oldest("send", 2 * DAY + MINUTE)),
+        (
+            "it has been sent since, 4 minutes ago",
+            ALARM,
+            oldest("send", 2 * DAY + 1, 4 * MINUTE) + oldest("send", 0),
+        ),
+        ("all was sent 10 minutes ago", OK, oldest("send", 3 * DAY, 10 * MINUTE) + oldest("send", 0)),
+    ],
     "OrdersWaitingAlarm": [
         ("no traffic", OK, ()),
         (
