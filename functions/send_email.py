@@ -92,7 +92,7 @@ class Application:
             return True
         result = handled.result
         telemetry.logger.info("email", **_log_fields(handled.record, result))
-        is_counted = not (result.probe and result.outcome is Outcome.ACCEPTED)
+        is_counted = not (result.synthetic and result.outcome is Outcome.ACCEPTED)
         if is_counted and (metric := METRICS.get(result.outcome)):
             telemetry.count(metric)
         if result.resend:
@@ -121,7 +121,7 @@ def _log_fields(record: QueueRecord, result: Result) -> dict[str, Any]:
     optional = {
         "attempt": result.attempt,
         "resend_after_unknown": result.resend,
-        "probe": result.probe,
+        "synthetic": result.synthetic,
         "detail": result.detail,
         "message_id": result.message_id,
         "retry_after_seconds": result.retry_after_seconds,

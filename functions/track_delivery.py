@@ -71,6 +71,7 @@ def _log_fields(tracked: Tracked) -> dict[str, Any]:
             "notification": tracked.event.key.notification,
             "attempt": tracked.event.attempt,
             "message_id": tracked.event.event.message_id,
+            "event_status": tracked.event.event.status,
         }
     optional = {
         "correlation_id": tracked.event.correlation_id if tracked.event else "",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from notifications.audit import Decision
+from notifications.audit import Decision, audit_item
 from ops.errors import InputError
 from ops.targets import Deployed
 
@@ -32,3 +32,12 @@ def decision(of: Deployed, reason: str) -> Decision:
         )
     by = of.aws.client("sts").get_caller_identity()["Arn"]
     return Decision(by, datetime.now(UTC), reason.strip())
+
+
+def record(of: Deployed, action: str, made: Decision, **facts: str) -> None:
+    """Write an audit item, where it cannot be in one transaction with what it tells of.
+
+    Write it first: an interrupted command then leaves a decision without its effect, which the same command
+    makes up for, and never an effect that nobody has decided on.
+    """
+    of.aws.dynamodb.put_item(TableName=of.outputs["LedgerTableName"], Item=audit_item(action, made, **facts))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import URLError
 
@@ -12,10 +10,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
-from ops import cost_cli, deploy_cli, hold_cli, ledger, ledger_view, local, publishing
+from ops import (
+    audit_cli,
+    cost_cli,
+    deploy_cli,
+    dlq_cli,
+    find_cli,
+    hold_cli,
+    local,
+    preflight_cli,
+    publishing,
+    resend_cli,
+    restore_cli,
+    smoke_cli,
+    stats_cli,
+    suppression_cli,
+    targets,
+)
 from ops import demo as demonstration
-from ops.errors import InputError, OpsError, explained
-from ops.output import Progress, answers, plain, print_error, print_json, record_table, table
+from ops.errors import OpsError, explained
+from ops.files import read
+from ops.output import Progress, answers, plain, print_error, print_json, table
 from ops.output import inbox as inbox_table
 
 EXIT_CODES = (
@@ -60,7 +75,19 @@ local_app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
 )
+suppression_app = typer.Typer(
+    help="The account's list of addresses to which SES sends nothing.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
 app.add_typer(local_app, name="local")
+app.add_typer(suppression_app, name="suppression")
+dlq_app = typer.Typer(
+    help="Messages that were not handled: look at them, redrive them, discard them.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+app.add_typer(dlq_app, name="dlq")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
 
@@ -129,14 +156,15 @@ def publish(
         ),
     ],
     raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
+    env: deploy_cli.Env = None,
+    region: deploy_cli.Region = None,
     as_json: Json = False,
 ) -> None:
     """Put order events on the topic, as an order system does."""
-    content = _read(file)
+    content = read(file)
     events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
-    environment = local.get()
-    topic_arn = environment.outputs()["OrderEventsTopicArn"]
-    published = [publishing.publish(environment.aws.sns, topic_arn, event) for event in events]
+    to = targets.find(env, region)
+    published = [publishing.publish(to.aws.sns, to.outputs["OrderEventsTopicArn"], event) for event in events]
     if as_json:
         print_json([{"message_id": done.message_id, "order_id": done.order_id} for done in published])
         return
@@ -144,30 +172,6 @@ def publish(
         answers().print(
             plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True
         )
-
-
-@app.command(epilog=EXIT_CODES)
-def find(
-    order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="What the order system calls it.")],
-    as_json: Json = False,
-) -> None:
-    """Show what became of an order's emails. Exit code 1: there is no record of it."""
-    environment = local.get()
-    table_name = environment.outputs()["LedgerTableName"]
-    records = ledger.find_order(environment.aws.dynamodb, table_name, order_id)
-    if as_json:
-        print_json([ledger_view.as_json(record) for record in records])
-    elif records:
-        for record in records:
-            answers().print(record_table(record))
-    else:
-        Progress().done(
-            f"There is no record of order {order_id}: it is not handled yet, was refused (then it is in the "
-            "send dead-letter queue, with the reason), or its record has expired.",
-            "!",
-        )
-    if not records:
-        raise typer.Exit(NO)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -180,7 +184,14 @@ def demo(
 
 
 for command in (
+    find_cli.find,
+    stats_cli.stats,
+    audit_cli.audit,
+    resend_cli.resend,
+    restore_cli.restore,
     cost_cli.cost,
+    preflight_cli.preflight,
+    smoke_cli.smoke,
     hold_cli.hold,
     hold_cli.resume,
     deploy_cli.artifacts,
@@ -189,6 +200,12 @@ for command in (
     deploy_cli.destroy,
 ):
     app.command(epilog=EXIT_CODES)(command)
+suppression_app.command(epilog=EXIT_CODES)(suppression_cli.show)
+suppression_app.command(epilog=EXIT_CODES)(suppression_cli.remove)
+dlq_app.command("list", epilog=EXIT_CODES)(dlq_cli.list_)
+dlq_app.command(epilog=EXIT_CODES)(dlq_cli.show)
+dlq_app.command(epilog=EXIT_CODES)(dlq_cli.redrive)
+dlq_app.command(epilog=EXIT_CODES)(dlq_cli.discard)
 
 
 def _print_status(state: dict[str, Any]) -> None:
@@ -204,17 +221,6 @@ def _print_status(state: dict[str, Any]) -> None:
         *queues,
     ]
     answers().print(table(rows=rows))
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{file} cannot be read: {error.strerror}.", "Name a file, or - for stdin."
-        ) from error
 
 
 def main() -> None:

@@ -42,6 +42,12 @@ class InputError(OpsError):
     exit_code = 2
 
 
+class RefusedError(OpsError):
+    """The answer is no: what was asked for is not to be done as things are."""
+
+    exit_code = 1
+
+
 class UnsafeEndpointError(OpsError):
     """A local command was pointed at something other than this machine."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from notifications.times import iso
 
 FIELDS = (
     "order_id",
     "order_key",
     "notification",
+    "resend_of",
     "type",
     "status",
     "attempt",
@@ -24,12 +27,13 @@ FIELDS = (
     "sent_at",
     "updated_at",
 )
-"""What the JSON form has of each record, besides `meaning`, `history` and `history_more`."""
+"""What the JSON form has of each record, besides `meaning`, `next_step`, `history` and `history_more`."""
 
 MEANINGS = {
     "READY": "Not sent yet: it waits in the queue for the next attempt.",
     "SENDING": "An attempt is under way, or its outcome is not known yet: it is not repeated until it is.",
     "FAILED": "Not sent: it was refused for good.",
+    "ABANDONED": "Not sent, and not tried again: an operator has given it up.",
     "SENT": "Accepted by SES. What became of it is not known yet.",
     "DELAYED": "Not delivered yet: the recipient's mail server puts it off, SES keeps trying.",
     "SOFT_BOUNCED": "Not delivered: the recipient's mail server refused it for a reason that may pass.",
@@ -40,6 +44,49 @@ MEANINGS = {
     "COMPLAINED": "Delivered, and the recipient reported it as spam.",
 }
 
+WITH_REASON = ("READY", "FAILED", "ABANDONED")
+"""Statuses of which the record's reason tells."""
+
+ASK_FOR_ANOTHER_ADDRESS = (
+    "Ask the customer for another address, then `notify resend {order_id} --to NEW --event FILE --reason …`."
+)
+WAIT_FOR_OUTCOME = (
+    "Wait: SES reports the outcome, after 14 hours at the latest. None after 72 hours: runbook "
+    "docs/runbooks/outcomes-missing.md."
+)
+NEXT_STEPS = {
+    "READY": (
+        "Nothing: it is tried again by itself, at least every 15 minutes. If it stays, the reason says what "
+        "to mend: runbook docs/runbooks/orders-waiting.md. After days it is a dead letter: `notify dlq list`."
+    ),
+    "FAILED": (
+        "Ask the customer for another address, then "
+        "`notify resend {order_id} --to NEW --event FILE --reason …`; docs/failures.md has the reasons."
+    ),
+    "SENT": WAIT_FOR_OUTCOME,
+    "DELAYED": WAIT_FOR_OUTCOME,
+    "SOFT_BOUNCED": (
+        "Tell the customer that the mailbox is full or away, and `notify resend {order_id} --event FILE "
+        "--reason …` later, or send it elsewhere with --to."
+    ),
+    "DELIVERED": (
+        "Nothing. If the customer cannot find it: look into the spam folder, else `notify resend {order_id} "
+        "--event FILE --reason …`."
+    ),
+    "REJECTED": "Look at the email for what SES takes for malware: its templates and the order's texts.",
+    "BOUNCED": ASK_FOR_ANOTHER_ADDRESS,
+    "SUPPRESSED": (
+        "`notify suppression show {recipient}` says why and since when. If the mailbox is well again: "
+        "`notify suppression remove`, then `notify resend {order_id} --event FILE --reason …`."
+    ),
+    "COMPLAINED": "Send nothing more about it, unless the customer asks for it in writing.",
+    "ABANDONED": (
+        "Nothing: `notify audit` says who discarded it and why. If it is wanted after all: "
+        "`notify resend {order_id} --event FILE --reason …`."
+    ),
+}
+UNKNOWN_STATUS = "A newer release has written it: update this tool."
+
 EVENTS = {
     "Send": "Accepted by SES",
     "Delivery": "Delivered",
@@ -47,6 +94,7 @@ EVENTS = {
     "Complaint": "Reported as spam",
     "Reject": "Rejected by SES",
     "Rendering Failure": "Not rendered by SES",
+    "Restored": "Known from a backup or a log when the ledger was restored",
 }
 
 BOUNCES = {
@@ -71,6 +119,7 @@ def as_json(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: item.get(name) for name in FIELDS},
         "meaning": meaning(item),
+        "next_step": next_step(item),
         "history": history(item),
         "history_more": item.get("history_more", 0),
     }
@@ -81,7 +130,29 @@ def meaning(item: Mapping[str, Any]) -> str:
     status = str(item.get("status", ""))
     text = MEANINGS.get(status, f"Status {status}.")
     reason = item.get("reason")
-    return f"{text} Reason: {reason}." if reason and status in ("READY", "FAILED") else text
+    return f"{text} Reason: {reason}." if reason and status in WITH_REASON else text
+
+
+def next_step(item: Mapping[str, Any]) -> str:
+    """What to do about the email now."""
+    status = str(item.get("status", ""))
+    if status == "SENDING":
+        return _wait_for_attempt(item)
+    known = {"order_id": item.get("order_id", "ORDER_ID"), "recipient": item.get("recipient", "ADDRESS")}
+    return NEXT_STEPS.get(status, UNKNOWN_STATUS).format_map(known)
+
+
+def _wait_for_attempt(item: Mapping[str, Any]) -> str:
+    """Until when an attempt of unknown outcome waits, and for what."""
+    ends_ms = item.get("send_by_ms", 0)
+    until = (
+        f"until {iso(datetime.fromtimestamp(ends_ms / 1000, UTC))}" if ends_ms else "for its attempt to end"
+    )
+    return (
+        f"Wait {until}: SES may have it until then. If no event says so within the settle window "
+        "(15 minutes) after that, it is tried again, but only while feedback is known to arrive. If it "
+        "stays: runbook docs/runbooks/outcomes-missing.md; after days it is a dead letter: `notify dlq list`."
+    )
 
 
 def history(item: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -97,7 +168,7 @@ def timeline(item: Mapping[str, Any]) -> list[Moment]:
         moments.insert(0, Moment(item["sent_at"], EVENTS["Send"]))
     if item.get("created_at"):
         moments.insert(0, Moment(item["created_at"], "Order event taken up"))
-    if item.get("status") in ("READY", "FAILED") and item.get("reason"):
+    if item.get("status") in WITH_REASON and item.get("reason"):
         moments.append(Moment(item["updated_at"], f"Not sent: {item['reason']}"))
     if more := item.get("history_more"):
         moments.append(Moment(item["updated_at"], f"… and {more} more events"))

@@ -67,6 +67,7 @@ def record_table(record: dict[str, Any]) -> Table:
     facts = {
         "order": record.get("order_id"),
         "email": record.get("type"),
+        "resend of": record.get("resend_of"),
         "to": record.get("recipient"),
         "status": f"{record['status']}. {ledger_view.meaning(record)}",
         "attempts": record.get("attempt"),
@@ -74,7 +75,7 @@ def record_table(record: dict[str, Any]) -> Table:
     }
     moments = [(moment.at, moment.text) for moment in ledger_view.timeline(record)]
     rows = [(name, value) for name, value in facts.items() if value is not None]
-    return table(rows=[*rows, *moments])
+    return table(rows=[*rows, *moments, ("next step", ledger_view.next_step(record))])
 
 
 class Progress:

@@ -72,6 +72,10 @@ class ControlClient:
         """Forget accepted messages, suppressed addresses and waiting events; settings go back to default."""
         self._call("DELETE", "/ses")
 
+    def set_spend(self, **amounts: float) -> None:
+        """Say what budgets tell of this month: `actual_usd`, `forecast_usd`."""
+        self._call("PUT", "/budgets", amounts)
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         # http.client knows no proxies: loopback is never behind one.
         connection = HTTPConnection(self._address, timeout=TIMEOUT_SECONDS)

@@ -12,6 +12,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from ministack.core.responses import error_response_json
@@ -41,14 +42,14 @@ def install() -> None:
     def update_continuous_backups(request: dict[str, Any]) -> Response:
         answer: Response = update(request)
         name = dynamodb._normalize_table_name(request.get("TableName"))
-        if answer[0] == 200:
+        if answer[0] == HTTPStatus.OK:
             _switch(dynamodb._tables[name], enabled=dynamodb._pitr_settings[name])
         return answer
 
     def describe_continuous_backups(request: dict[str, Any]) -> Response:
         status, headers, body = describe(request)
         name = dynamodb._normalize_table_name(request.get("TableName"))
-        if status == 200 and JOURNAL in dynamodb._tables[name]:
+        if status == HTTPStatus.OK and JOURNAL in dynamodb._tables[name]:
             answer = json.loads(body)
             described = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             described["EarliestRestorableDateTime"] = dynamodb._tables[name][JOURNAL][0][0]
@@ -64,7 +65,7 @@ def install() -> None:
         if source is not None and (refusal := _refusal(source, moment)):
             return refusal
         answer: Response = restore(request)
-        if answer[0] == 200:
+        if answer[0] == HTTPStatus.OK:
             restored = dynamodb._tables[request["TargetTableName"]]
             restored["items"] = _items_at(source[JOURNAL], moment)
             dynamodb._items_replaced(restored)

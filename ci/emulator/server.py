@@ -36,6 +36,8 @@ GAPS = (
     "ci.emulator.ses.install",
     "ci.emulator.sns_redrive",
     "ci.emulator.secure_transport",
+    "ci.emulator.unusable_keys",
+    "ci.emulator.budget_spend",
     "ci.emulator.queue_message_moves",
     "ci.emulator.point_in_time_recovery",
     "ci.emulator.schedules",

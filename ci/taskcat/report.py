@@ -112,7 +112,7 @@ def _retained(stacks: Iterable[StackResult], *, deleted: bool) -> list[str]:
     if not commands:
         return []
     title = f"{len(commands)} resources outlived their stack"
-    title += "; they were deleted, as by these commands" if deleted else " and are still there; this deletes them"
+    title += "; deleted, as by these commands" if deleted else " and are still there; this deletes them"
     return [_folded(title, f"<code>{'<br>'.join(map(escape, commands))}</code>", unfold=not deleted)]
 
 

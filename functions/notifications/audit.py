@@ -39,7 +39,8 @@ def audit_item(action: str, decision: Decision, **facts: str) -> dict[str, Any]:
     action
         What was done, as the command is called: `hold`, `resume`, `resend`, …
     facts
-        What it was done to, such as `order_key`; holds nothing that a customer supplied.
+        What it was done to, such as `record`, a notification's key as text; not the item's own keys, and
+        nothing that a customer supplied.
     """
     expires_at = int((decision.at + AUDIT_RETENTION).timestamp())
     return {

@@ -1,10 +1,11 @@
 """The ledger's rules: what may become of a notification. Pure: no AWS, no clock, no randomness.
 
 A notification's record is a state machine. Each input (`claim`, `accepted`, `released`, `failed`, an SES
-event) is decided on by a function that takes the record as it is now and answers either with a verdict, or
-with a `Write`: changes, the guard under which the same decision holds, and the verdict that follows when the
-write is made. A store performs a `Write` as one conditional write; if the guard does not hold, it decides
-again on the record as it turned out to be. docs/architecture.md draws the machine; tests/unit enumerate it.
+event, a person's `Abandonment`) is decided on by a function that takes the record as it is now and answers
+either with a verdict, or with a `Write`: changes, the guard under which the same decision holds, and the
+verdict that follows when the write is made. A store performs a `Write` as one conditional write; if the guard
+does not hold, it decides again on the record as it turned out to be. docs/architecture.md draws the machine;
+tests/unit enumerate it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Status(StrEnum):
     READY = "READY"
     SENDING = "SENDING"
     FAILED = "FAILED"
+    ABANDONED = "ABANDONED"
     SENT = "SENT"
     DELAYED = "DELAYED"
     SOFT_BOUNCED = "SOFT_BOUNCED"
@@ -46,6 +48,7 @@ _RANK = {
     Status.READY: 0,
     Status.SENDING: 1,
     Status.FAILED: 2,
+    Status.ABANDONED: 2,
     Status.SENT: 3,
     Status.DELAYED: 4,
     Status.SOFT_BOUNCED: 5,
@@ -56,7 +59,7 @@ _RANK = {
     Status.COMPLAINED: 8,
 }
 
-NOT_ACCEPTED = frozenset({Status.READY, Status.SENDING, Status.FAILED})
+NOT_ACCEPTED = frozenset({Status.READY, Status.SENDING, Status.FAILED, Status.ABANDONED})
 """Statuses in which nothing shows that SES has the message."""
 
 
@@ -139,6 +142,11 @@ class AlreadyHandled:
 
 
 @dataclass(frozen=True)
+class Abandoned:
+    """Nothing will be sent: a person has given the notification up."""
+
+
+@dataclass(frozen=True)
 class InFlight:
     """An attempt is, or may be, under way. Look again at `look_again_ms`."""
 
@@ -184,6 +192,7 @@ class Orphan:
 Verdict: TypeAlias = (
     Claimed
     | AlreadyHandled
+    | Abandoned
     | InFlight
     | FeedbackUnproven
     | Recorded
@@ -317,6 +326,61 @@ def released(claimed: Claimed, reason: str, at: str) -> AttemptResult:
 def failed(claimed: Claimed, reason: str, at: str) -> AttemptResult:
     """SES refused the message for good."""
     return AttemptResult(claimed.attempt, claimed.token, Status.FAILED, at, {"reason": reason})
+
+
+@dataclass(frozen=True)
+class Abandonment:
+    """A person's decision that a notification is not to be sent any more.
+
+    Final for workers: whatever copy of the order event comes later is a duplicate. An event of an earlier
+    attempt still moves the status up, since an email that was sent after all must show. Silence need not be
+    proven to mean something, as for another attempt: nothing is sent by this.
+
+    Parameters
+    ----------
+    now_ms
+        Epoch milliseconds.
+    settle_window_ms
+        How long after its `send_by_ms` an attempt of unknown outcome is waited for, as in `Claim`.
+    attributes
+        What a new record is to hold besides.
+    """
+
+    now_ms: int
+    at: str
+    reason: str
+    fingerprint: str
+    settle_window_ms: int
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+
+    def decide(self, record: Record | None) -> Write | Verdict:
+        """May it be given up?"""
+        if record is None:
+            return self._write(Guard(absent=True), self._new_record())
+        if record.status not in (Status.READY, Status.SENDING):
+            return AlreadyHandled(record.status, record.fingerprint == self.fingerprint)
+        settled_ms = record.send_by_ms + self.settle_window_ms
+        if record.status is Status.SENDING and self.now_ms <= settled_ms:
+            return InFlight(settled_ms)
+        as_read = Guard(statuses=frozenset({record.status}), attempt=record.attempt, token=record.token)
+        return self._write(as_read, {})
+
+    def _write(self, guard: Guard, new: Mapping[str, Value]) -> Write:
+        given_up = {"status": Status.ABANDONED, "reason": self.reason, "updated_at": self.at}
+        return Write(guard, Changes({**new, **given_up}), Abandoned())
+
+    def _new_record(self) -> dict[str, Value]:
+        """Of no attempt, so that the order's later copies find that it is not to be sent."""
+        return {
+            **self.attributes,
+            "attempt": 0,
+            "token": "",
+            "send_by_ms": 0,
+            "fingerprint": self.fingerprint,
+            "created_at": self.at,
+            "history": {},
+            "resends": 0,
+        }
 
 
 @dataclass(frozen=True)

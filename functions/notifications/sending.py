@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from notifications import ledger
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.keys import NotificationKey, notification_key, recipient_key
-from notifications.ledger import AttemptResult, Claim, Claimed, Record, Verdict
+from notifications.ledger import AttemptResult, Claim, Claimed, Record, Value, Verdict
 from notifications.mailer import Mailer, Sent
 from notifications.order_event import InvalidOrderEventError, Notification, parse
-from notifications.probe import is_probe
+from notifications.probe import is_synthetic
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, RenderingError
 from notifications.times import epoch_ms, iso
@@ -70,8 +70,8 @@ class Result:
     ----------
     retry_after_seconds
         None if the message is done with.
-    probe
-        Whether it is a synthetic order, which no rate counts.
+    synthetic
+        Whether the order is a synthetic one, which no rate counts.
     detail
         For the log; holds nothing that a customer supplied.
     """
@@ -81,7 +81,7 @@ class Result:
     email_type: str = ""
     attempt: int = 0
     resend: bool = False
-    probe: bool = False
+    synthetic: bool = False
     detail: str = ""
     message_id: str = ""
     retry_after_seconds: float | None = None
@@ -205,8 +205,9 @@ class SendEmail:
             return self._refuse(message, error.field, error.reason, error.email_type)
         except RenderingError as error:
             return self._refuse(message, "(email)", str(error), notification.type)
-        key = _key(notification, notification.resend_id)
-        context = Result(Outcome.DEFERRED, key, notification.type, probe=is_probe(notification.recipient))
+        key = key_of(notification, notification.resend_id)
+        synthetic = is_synthetic(notification.recipient)
+        context = Result(Outcome.DEFERRED, key, notification.type, synthetic=synthetic)
 
         if self._now() - notification.occurred_at > self._policy.maximum_event_age:
             return self._too_old(message, context, notification.occurred_at_field)
@@ -251,16 +252,12 @@ class SendEmail:
             token=self._new_token(),
             fingerprint=notification.fingerprint,
             settle_window_ms=self._policy.settle_window_ms,
-            attributes={
-                "order_id": notification.order_id,
-                "type": notification.type,
-                "recipient": notification.recipient,
-                "recipient_key": recipient_key(notification.recipient, self._policy.recipient_hash_key),
-                "occurred_at": iso(notification.occurred_at),
-                "correlation_id": correlation_id,
-                "expires_at": int((now + self._policy.record_retention).timestamp()),
-                **({"resend_of": _key(notification, None).notification} if notification.resend_id else {}),
-            },
+            attributes=record_attributes(
+                notification,
+                correlation_id,
+                self._policy.recipient_hash_key,
+                now + self._policy.record_retention,
+            ),
         )
         verdict = self._store.claim(key, claim)
         if isinstance(verdict, ledger.FeedbackUnproven):
@@ -356,9 +353,28 @@ class SendEmail:
         return iso(self._now())
 
 
-def _key(notification: Notification, resend_id: str | None) -> NotificationKey:
+def key_of(notification: Notification, resend_id: str | None) -> NotificationKey:
+    """Key of a notification's record, or of the one that it repeats (`resend_id` None)."""
     _, *rest_of_identity = notification.identity.values()
     return notification_key(notification.type, notification.order_id, tuple(rest_of_identity), resend_id)
+
+
+def record_attributes(
+    notification: Notification, correlation_id: str, recipient_hash_key: str, expires_at: datetime
+) -> dict[str, Value]:
+    """What a new record holds besides how it stands."""
+    attributes: dict[str, Value] = {
+        "order_id": notification.order_id,
+        "type": notification.type,
+        "recipient": notification.recipient,
+        "recipient_key": recipient_key(notification.recipient, recipient_hash_key),
+        "occurred_at": iso(notification.occurred_at),
+        "correlation_id": correlation_id,
+        "expires_at": int(expires_at.timestamp()),
+    }
+    if notification.resend_id:
+        attributes["resend_of"] = key_of(notification, None).notification
+    return attributes
 
 
 def backoff_seconds(tries: int, random_number: float, cap_seconds: float = BACKOFF_CAP_SECONDS) -> float:

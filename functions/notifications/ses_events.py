@@ -15,7 +15,7 @@ from typing import Any
 
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
-from notifications.probe import is_probe
+from notifications.probe import is_probe, is_synthetic
 from notifications.times import epoch_ms, iso
 
 DETAIL_LENGTH = 200
@@ -53,8 +53,10 @@ class TrackedEvent:
         As SES counts them for the account's reputation.
     correlation_id
         Of the message that led to the attempt.
+    synthetic
+        Whether the email was a synthetic order's, which no rate counts.
     probe
-        Whether the email was a synthetic order's.
+        Whether it was one that the schedule starts.
     """
 
     key: NotificationKey
@@ -65,6 +67,7 @@ class TrackedEvent:
     counts_as_hard_bounce: bool = False
     counts_as_complaint: bool = False
     correlation_id: str = ""
+    synthetic: bool = False
     probe: bool = False
 
 
@@ -118,7 +121,8 @@ def _read(record: dict[str, Any], recorded_at: str) -> TrackedEvent:
         counts_as_hard_bounce=said.counts_as_hard_bounce,
         counts_as_complaint=said.counts_as_complaint,
         correlation_id=str(tags.get("correlation_id", [""])[0]),
-        probe=any(is_probe(address) for address in mail.get("destination") or []),
+        synthetic=any(map(is_synthetic, mail.get("destination") or [])),
+        probe=any(map(is_probe, mail.get("destination") or [])),
     )
 
 

@@ -16,7 +16,7 @@ logger = Logger()
 metrics = Metrics()
 
 EMAILS_ACCEPTED = "EmailsAccepted"
-"""Without probes, as all that rates are made of."""
+"""Without synthetic orders, as all that rates are made of."""
 SEND_FAILURES = "SendFailures"
 """What a person has to look at: refused for good, refused until the configuration is mended, and errors
 nobody foresaw. Messages that only wait, as for a throttled SES, show in the age of the queue's oldest."""

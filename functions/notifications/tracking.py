@@ -48,9 +48,9 @@ class Tracked:
     def delivered(self) -> int | None:
         """1 if the email was delivered, 0 if it has come to another end by this event, None if to none.
 
-        A probe counts apart.
+        A synthetic one counts apart.
         """
-        if self.event and self.event.probe:
+        if self._is_synthetic:
             return None
         if self._news and self._news.kind == "Delivery":
             return 1
@@ -64,6 +64,8 @@ class Tracked:
     @property
     def hard_bounces(self) -> int | None:
         """1 if SES counts the event as a hard bounce, 0 if it suppressed the email without counting it."""
+        if self._is_synthetic:
+            return None
         if self._news and self._news.counts_as_hard_bounce:
             return 1
         return 0 if self.status is Status.SUPPRESSED else None
@@ -71,7 +73,11 @@ class Tracked:
     @property
     def complaints(self) -> int | None:
         """1 if SES counts the event as a complaint."""
-        return 1 if self._news and self._news.counts_as_complaint else None
+        return 1 if self._news and self._news.counts_as_complaint and not self._is_synthetic else None
+
+    @property
+    def _is_synthetic(self) -> bool:
+        return bool(self.event and self.event.synthetic)
 
     @property
     def _news(self) -> TrackedEvent | None:

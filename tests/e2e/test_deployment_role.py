@@ -27,7 +27,7 @@ from tests.support.system import PROJECT, System, order, order_id
 
 ACCOUNT = "000000000000"
 PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/email-notifications-dev-deployment"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployment-email-notifications-dev"
 
 
 class Agrees:
@@ -116,8 +116,16 @@ def test_role_cannot_touch_another_environment(deployer: Aws) -> None:
         (deployer.sns.create_topic, {"Name": "email-notifications-prod-order-events"}),
         (deployer.dynamodb.delete_table, {"TableName": "email-notifications-prod-ledger"}),
         (deployer.client("lambda").delete_function, {"FunctionName": "email-notifications-prod-send-email"}),
-        (deployer.client("iam").delete_role, {"RoleName": "email-notifications-prod-deployment"}),
+        (deployer.client("iam").delete_role, {"RoleName": "deployment-email-notifications-prod"}),
         (deployer.client("iam").delete_role, {"RoleName": "pipeline"}),
+        (
+            deployer.client("iam").put_role_policy,
+            {
+                "RoleName": "deployment-email-notifications-dev",
+                "PolicyName": "more",
+                "PolicyDocument": policy({"Effect": "Allow", "Action": "*", "Resource": "*"}),
+            },
+        ),
     ]
     for call, arguments in calls:
         with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):

@@ -63,7 +63,9 @@ def deliver(workspace: Workspace, *names: str) -> None:
 
 def test_environment_is_deployed_upgraded_taken_back_and_removed_as_printed(workspace: Workspace) -> None:
     release(workspace, "v1.0.0")
-    run(workspace, "First deployment")
+    _, lacking, *_, tried = run(workspace, "First deployment")
+    assert "SES has production access." in lacking
+    assert "smoke test passed" in tried
     assert status(workspace, ROOT) == "CREATE_COMPLETE"
     deliver(workspace, ROOT)
 
@@ -91,7 +93,9 @@ def test_environment_is_deployed_upgraded_taken_back_and_removed_as_printed(work
 
 def test_stacks_are_deployed_alone_and_handed_over_to_root_as_printed(workspace: Workspace) -> None:
     names = [f"{ROOT}-{name}" for name in templates.children()]
-    run(workspace, "Single stacks")
+    *_, lacking, tried = run(workspace, "Single stacks")
+    assert "There is no alert topic yet." not in lacking
+    assert "smoke test passed" in tried
     assert {status(workspace, name) for name in names} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     deliver(workspace, *names)
 

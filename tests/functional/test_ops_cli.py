@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,10 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from notifications.keys import order_key
-from ops import cli, local
+from ops import cli, local, targets
 from ops.aws import Aws
 from ops.errors import DeploymentError, EmulatorError, StackMissingError
+from ops.targets import Deployed
 
 REGION = "us-east-1"
 RECORD = {
@@ -103,6 +105,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
         made = Environment()
         monkeypatch.setattr(local, "get", lambda: made)
         monkeypatch.setattr(local, "find", lambda: made)
+        found = Deployed(local.STACK_NAME, made.aws, made.outputs(), datetime.now(UTC))
+        monkeypatch.setattr(targets, "find", lambda _env, _region: found)
         yield made
 
 

@@ -49,7 +49,7 @@ def test_every_status_has_a_meaning() -> None:
 
 
 def test_meaning_names_the_status_when_it_is_unknown() -> None:
-    assert "ABANDONED" in ledger_view.meaning(record(status="ABANDONED"))
+    assert "TELEPORTED" in ledger_view.meaning(record(status="TELEPORTED"))
 
 
 def test_timeline_is_in_the_order_of_events_whatever_order_they_are_stored_in() -> None:

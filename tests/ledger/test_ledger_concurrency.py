@@ -9,15 +9,21 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
 from notifications import ses_events
+from notifications.audit import Decision, audit_item
+from notifications.failures import LedgerUnavailableError
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     HISTORY_CAPACITY,
+    Abandoned,
+    Abandonment,
     Claim,
     Claimed,
     EventRecorded,
@@ -27,6 +33,7 @@ from notifications.ledger import (
     Status,
 )
 from notifications.ledger_table import FEEDBACK_PATH_KEY, LedgerTable
+from ops.dead_letters_ledger import abandon
 from tests.ledger.conftest import MOST_WORKERS
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, stored_items, stored_path
@@ -72,6 +79,20 @@ def claimer(table: LedgerTable, key: NotificationKey, claim: Claim) -> Callable[
     return lambda: table.claim(key, claim)
 
 
+def patient_claimer(table: LedgerTable, key: NotificationKey, claim: Claim) -> Callable[[], Any]:
+    """A claimer that claims again when a transaction on the record was under way, as its message does."""
+
+    def claimed() -> Any:
+        while True:
+            try:
+                return table.claim(key, claim)
+            except LedgerUnavailableError as error:
+                if error.failure.code != "TransactionConflictException":
+                    raise
+
+    return claimed
+
+
 def recorder(table: LedgerTable, key: NotificationKey, event: SesEvent) -> Callable[[], Any]:
     return lambda: table.record_event(key, event)
 
@@ -106,6 +127,28 @@ def test_one_worker_may_resend_when_many_find_that_an_attempt_was_never_made(
     assert Counter(map(type, verdicts)) == {Claimed: 1, InFlight: MOST_WORKERS - 1}
     item = stored_items(client, table_name)[key]
     assert (item["attempt"], item["resends"]) == (2, 1)
+
+
+def test_what_workers_claim_while_a_person_gives_it_up_is_either_sent_or_given_up(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    wish = Abandonment(1, AT, "cancelled", "content", SETTLE_MS, {"order_id": "A-1001"})
+    for _ in range(25):
+        key = new_key()
+        audit = audit_item("dlq discard", Decision("operator", datetime.now(UTC), "cancelled"))
+
+        verdicts = at_once(
+            *(patient_claimer(table, key, replace(CLAIM, token=f"worker {number}")) for number in range(4)),
+            partial(abandon, client, table_name, key, wish, audit),
+        )
+
+        record = table.find(key)
+        assert record
+        sent = sum(isinstance(verdict, Claimed) for verdict in verdicts)
+        given_up = sum(isinstance(verdict, Abandoned) for verdict in verdicts)
+        assert (sent, given_up) == ((0, 1) if record.status is Status.ABANDONED else (1, 0))
+        noted = NotificationKey(audit["order_key"]["S"], audit["notification"]["S"])
+        assert (noted in stored_items(client, table_name)) == bool(given_up)
 
 
 def test_no_event_is_lost_when_all_arrive_at_once_and_twice(

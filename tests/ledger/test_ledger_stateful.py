@@ -7,6 +7,7 @@ retries and events do to one notification, in any order, DynamoDB has to make of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -21,10 +22,12 @@ from hypothesis.stateful import (
 )
 
 from notifications import ledger, ses_events
+from notifications.audit import AUDIT_ORDER_KEY, Decision, audit_item
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
-from notifications.ledger import HISTORY_CAPACITY, Claim, Claimed, SesEvent
+from notifications.ledger import HISTORY_CAPACITY, Abandoned, Abandonment, Claim, Claimed, SesEvent
 from notifications.ledger_table import FEEDBACK_PATH_FRACTION, FEEDBACK_PATH_KEY, LedgerTable
+from ops.dead_letters_ledger import abandon
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, primary_key, stored_items, stored_path
 from tests.support.memory_ledger import MemoryLedger
@@ -73,6 +76,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = MemoryLedger()
         self.path: FeedbackPath | None = None
         self.clock_ms = 10 * SETTLE_MS
+        self.given_up = 0
         self.steps = 0
 
     def at(self) -> str:
@@ -161,6 +165,25 @@ class LedgerMachine(RuleBasedStateMachine):
             verdict = self.table.record_result(worker.key, reported)
             assert verdict == self.model.record_result(worker.key, reported)
 
+    # --- operators ----------------------------------------------------------------------------------
+
+    @rule(key=KEYS, moment=MOMENTS)
+    def abandon(self, key: NotificationKey, moment: int) -> None:
+        """A person gives the notification up; noted in the audit trail if, and only if, that is done."""
+        record = self.model.find(key)
+        wish = Abandonment(
+            now_ms=(record.send_by_ms if record else 0) + moment,
+            at=self.at(),
+            reason="The order was cancelled",
+            fingerprint="content",
+            settle_window_ms=SETTLE_MS,
+            attributes={"order_id": "A-1001", "recipient_key": "1e" * 16, "expires_at": 1_800_000_000},
+        )
+        audit = audit_item("discard", Decision("operator", datetime.fromtimestamp(0, UTC), "cancelled"))
+        verdict = abandon(self.client, self.table_name, key, wish, audit)
+        assert verdict == self.model.abandon(key, wish)
+        self.given_up += isinstance(verdict, Abandoned)
+
     # --- feedback -----------------------------------------------------------------------------------
 
     @rule(target=events, key=KEYS, attempt=ATTEMPTS, kind=st.sampled_from(KINDS), second=st.integers(0, 1))
@@ -212,6 +235,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def items_are_the_models(self) -> None:
         items = stored_items(self.client, self.table_name)
         path = items.pop(FEEDBACK_PATH_KEY, None)
+        audits = [key for key in items if key.order_key == AUDIT_ORDER_KEY]
+        assert len(audits) == self.given_up
+        for key in audits:
+            del items[key]
         assert items == self.model.items
         if self.path is None:
             assert path is None

@@ -8,6 +8,7 @@ from typing import Any
 from notifications.feedback_path import FeedbackPath, advance
 from notifications.keys import NotificationKey
 from notifications.ledger import (
+    Abandonment,
     AttemptResult,
     Changes,
     Claim,
@@ -64,6 +65,9 @@ class MemoryLedger:
 
     def record_event(self, key: NotificationKey, event: SesEvent) -> Verdict:
         return self.apply(key, event.decide, event.expects)
+
+    def abandon(self, key: NotificationKey, abandonment: Abandonment) -> Verdict:
+        return self.apply(key, abandonment.decide, self.find(key))
 
     def find(self, key: NotificationKey) -> Record | None:
         return record_of(self.items.get(key))

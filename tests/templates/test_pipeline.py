@@ -80,9 +80,8 @@ def test_each_environment_is_deployed_with_its_own_role() -> None:
             "ENVIRONMENT": environment,
             "ROLE_ARN": "arn:${AWS::Partition}:iam::${"
             + stage
-            + "AccountId}:role/${ServiceName}-"
-            + environment
-            + "-deployment",
+            + "AccountId}:role/deployment-${ServiceName}-"
+            + environment,
         }
         assert WORKFLOW["jobs"][environment]["environment"] == environment
         assert WORKFLOW["jobs"][environment]["env"] == {"ENVIRONMENT": environment}
@@ -152,3 +151,13 @@ def test_deployment_role_changes_only_what_carries_its_name() -> None:
         "logs:DeleteQueryDefinition",
         "logs:PutQueryDefinition",
     }
+
+
+def test_deployment_role_cannot_change_its_own_rights() -> None:
+    """What it may write are roles whose names begin as its stacks' do, and its own does not."""
+    name = ROLE["Resources"]["DeploymentRole"]["Properties"]["RoleName"]["Fn::Sub"]
+    statements = ROLE["Resources"]["DeployResources"]["Properties"]["PolicyDocument"]["Statement"]
+    (roles,) = [s for s in statements if s["Sid"] == "Roles"]
+
+    assert name == "deployment-${NamePrefix}"
+    assert roles["Resource"]["Fn::Sub"].endswith(":role/${StackNamePrefix}-*")

@@ -11,6 +11,8 @@ from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     HISTORY_CAPACITY,
+    Abandoned,
+    Abandonment,
     AlreadyHandled,
     Claim,
     Claimed,
@@ -41,6 +43,16 @@ FIRST = Claim(
     attributes={"order_id": "A-1"},
 )
 ALIVE = FeedbackPath(watermark_ms=10**9, recorded_at_ms=10**9, alive_since_ms=0)
+
+
+GIVE_UP = Abandonment(
+    now_ms=FIRST.send_by_ms + SETTLE_MS + 1,
+    at=AT,
+    reason="The order was cancelled",
+    fingerprint="content",
+    settle_window_ms=SETTLE_MS,
+    attributes={"order_id": "A-1"},
+)
 
 
 def claim_after_settling(**changes: object) -> Claim:
@@ -293,3 +305,90 @@ def test_history_is_capped_and_the_rest_counted_while_the_status_still_rises(
 def test_event_without_a_record_makes_no_ghost(store: MemoryLedger) -> None:
     assert store.record_event(KEY, event(Status.DELIVERED)) == Orphan()
     assert not store.items
+
+
+def test_what_has_no_record_yet_is_given_up_by_a_record_of_no_attempt(store: MemoryLedger) -> None:
+    assert store.abandon(KEY, GIVE_UP) == Abandoned()
+    item = store.items[KEY]
+    assert (item["status"], item["attempt"], item["order_id"]) == (Status.ABANDONED, 0, "A-1")
+    assert item["reason"] == "The order was cancelled"
+
+
+def test_what_waits_for_another_attempt_can_be_given_up_at_once(
+    store: MemoryLedger, claimed: Claimed
+) -> None:
+    store.record_result(KEY, ledger.released(claimed, "Throttling", AT))
+    assert store.abandon(KEY, replace(GIVE_UP, now_ms=FIRST.now_ms)) == Abandoned()
+    assert store.items[KEY]["attempt"] == 1
+
+
+@pytest.mark.parametrize(
+    "now_ms",
+    [
+        pytest.param(FIRST.send_by_ms, id="it-may-be-sending"),
+        pytest.param(FIRST.send_by_ms + SETTLE_MS, id="an-event-may-be-on-its-way"),
+    ],
+)
+def test_what_may_be_under_way_cannot_be_given_up(store: MemoryLedger, claimed: Claimed, now_ms: int) -> None:
+    verdict = store.abandon(KEY, replace(GIVE_UP, now_ms=now_ms))
+    assert verdict == InFlight(FIRST.send_by_ms + SETTLE_MS)
+    assert store.items[KEY]["status"] == Status.SENDING
+
+
+def test_attempt_of_unknown_outcome_can_be_given_up_when_the_settle_window_has_passed(
+    store: MemoryLedger, claimed: Claimed
+) -> None:
+    assert store.abandon(KEY, GIVE_UP) == Abandoned()
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s not in (Status.READY, Status.SENDING)])
+def test_what_has_come_to_an_end_is_not_given_up(
+    store: MemoryLedger, claimed: Claimed, status: Status
+) -> None:
+    store.items[KEY]["status"] = status
+    before = dict(store.items[KEY])
+    assert store.abandon(KEY, GIVE_UP) == AlreadyHandled(status, same_content=True)
+    assert store.items[KEY] == before
+
+
+@pytest.mark.parametrize(
+    ("decided_on", "meanwhile"),
+    [
+        pytest.param(None, UNKNOWN, id="a-worker-claims-first"),
+        pytest.param(READY, replace(UNKNOWN, attempt=2, token="other"), id="a-worker-claims-again"),
+        pytest.param(READY, replace(READY, status=Status.SENT), id="a-late-event-shows-that-it-was-sent"),
+        pytest.param(READY, None, id="the-record-expires"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, attempt=2, token="other"), id="a-worker-resends"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, token="other"), id="it-is-erased-and-claimed-anew"),
+        pytest.param(UNKNOWN, replace(UNKNOWN, status=Status.DELIVERED), id="an-event-settles-it"),
+    ],
+)
+def test_nothing_is_given_up_when_the_record_has_changed_since_it_was_decided(
+    decided_on: Record | None, meanwhile: Record | None
+) -> None:
+    step = GIVE_UP.decide(decided_on)
+    assert isinstance(step, Write)
+    assert step.guard.holds(decided_on)
+    assert not step.guard.holds(meanwhile)
+
+
+def test_later_copy_of_what_was_given_up_is_a_duplicate(store: MemoryLedger) -> None:
+    store.abandon(KEY, GIVE_UP)
+    late = claim_after_settling(feedback=ALIVE)
+    assert store.claim(KEY, late) == AlreadyHandled(Status.ABANDONED, same_content=True)
+
+
+@pytest.mark.parametrize("result", [ledger.released, ledger.failed, ledger.accepted])
+def test_worker_that_comes_back_late_does_not_revive_what_was_given_up(
+    store: MemoryLedger, claimed: Claimed, result: object
+) -> None:
+    store.abandon(KEY, GIVE_UP)
+    assert store.record_result(KEY, result(claimed, "text", AT)) == Superseded()  # type: ignore[operator]
+    assert store.items[KEY]["status"] == Status.ABANDONED
+
+
+def test_event_shows_that_what_was_given_up_had_been_sent(store: MemoryLedger, claimed: Claimed) -> None:
+    store.abandon(KEY, GIVE_UP)
+    assert store.record_event(KEY, event(Status.SENT)) == EventRecorded(Status.SENT)
+    assert store.record_event(KEY, event(Status.DELIVERED)) == EventRecorded(Status.DELIVERED)
+    assert store.items[KEY]["message_id"] == "message-1"

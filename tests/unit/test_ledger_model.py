@@ -1,8 +1,9 @@
 """Every course that two workers, crashes, lost answers and late or repeated events can take, enumerated.
 
 The real decisions (`notifications.ledger`) run in a small world: one notification, two workers that may both
-hold its message, a few steps of time. The search visits every state that can be reached and checks in each
-that SES accepted the message at most once, and that the message was not acknowledged before it was settled.
+hold its message, an operator who may give it up once, a few steps of time. The search visits every state that
+can be reached and checks in each that SES accepted the message at most once, and never after it was given up,
+and that the message was not acknowledged before it was settled.
 To show that the search would notice, each guard is taken away in turn: then it must find a violation.
 """
 
@@ -16,6 +17,8 @@ import pytest
 from notifications import ledger
 from notifications.feedback_path import FeedbackPath
 from notifications.ledger import (
+    Abandoned,
+    Abandonment,
     AlreadyHandled,
     Claim,
     Claimed,
@@ -48,6 +51,9 @@ class Rules:
     rank: bool = True
     sdk_retries_off: bool = True
     refusal_is_recorded_before_it_counts: bool = True
+    abandons_what_was_looked_at: bool = True
+    abandons_nothing_in_flight: bool = True
+    abandoned_is_final: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,15 @@ class World:
     acknowledged: bool = False
     tokens: int = 0
     refusals: int = 0
+    last_step: int = LAST_STEP
+    most_claims: int = MOST_CLAIMS
+    operator: str = "is away"
+    looked_at: Record | None = None
+
+
+WITHOUT_OPERATOR = World()
+WITH_OPERATOR = World(operator="looks", last_step=4, most_claims=2)
+"""Less time, fewer attempts: what the operator does may come at any time between all else."""
 
 
 class ViolationError(Exception):
@@ -89,7 +104,7 @@ class ViolationError(Exception):
 
 
 def successors(world: World, rules: Rules) -> Iterator[World]:
-    if world.step < LAST_STEP:
+    if world.step < world.last_step:
         yield replace(world, step=world.step + 1)
     for event in world.events:
         yield from deliver(world, event, rules)
@@ -97,6 +112,23 @@ def successors(world: World, rules: Rules) -> Iterator[World]:
         yield from act(world, index, worker, rules)
         if worker.doing != "receive":
             yield with_worker(world, index, Worker())  # it crashes here
+    yield from operate(world, rules)
+
+
+def operate(world: World, rules: Rules) -> Iterator[World]:
+    """An operator looks at the record, and at some time after that gives the notification up."""
+    if world.operator == "looks":
+        seen = replace(world.record, history=frozenset()) if world.record else None
+        yield replace(world, operator="decides", looked_at=seen)
+    elif world.operator == "decides":
+        now_ms = world.step * STEP_MS if rules.abandons_nothing_in_flight else (LAST_STEP + 2) * STEP_MS
+        wish = Abandonment(now_ms, AT, "why", "content", settle_window_ms=STEP_MS)
+        after, verdict = write(world, unguarded(wish.decide, rules), world.looked_at, rules)
+        if isinstance(verdict, Abandoned) and not rules.abandoned_is_final:
+            assert after.record
+            after = replace(after, record=replace(after.record, status=Status.READY))
+        operator = "gave it up" if isinstance(verdict, Abandoned) else "left it"
+        yield replace(after, operator=operator, looked_at=None)
 
 
 def act(world: World, index: int, worker: Worker, rules: Rules) -> Iterator[World]:
@@ -125,7 +157,7 @@ def act(world: World, index: int, worker: Worker, rules: Rules) -> Iterator[Worl
 
 
 def claim(world: World, index: int, rules: Rules) -> Iterator[World]:
-    if world.tokens == MOST_CLAIMS:
+    if world.tokens == world.most_claims:
         return
     wish = Claim(
         now_ms=world.step * STEP_MS,
@@ -161,6 +193,8 @@ def send(world: World, index: int, worker: Worker, rules: Rules) -> Iterator[Wor
     bounce = Event(worker.claim.attempt, Status.BOUNCED, world.step)
     delivery = Event(worker.claim.attempt, Status.DELIVERED, world.step)
     taken = replace(world, accepted=world.accepted + 1)
+    if world.operator == "gave it up":
+        raise ViolationError("sent after it was given up")
     if not rules.sdk_retries_off:
         twice = replace(taken, accepted=taken.accepted + 1, events=world.events | {event})
         yield with_worker(twice, index, replace(worker, doing="record accepted"))
@@ -214,6 +248,18 @@ def weakened(guard: Guard, rules: Rules) -> Guard:
     return guard
 
 
+def unguarded(abandon: Decide, rules: Rules) -> Decide:
+    """The abandonment as it would be if it did not matter what has become of the record since."""
+    if rules.abandons_what_was_looked_at:
+        return abandon
+
+    def decide(record: Record | None) -> Write | Verdict:
+        step = abandon(record)
+        return replace(step, guard=Guard()) if isinstance(step, Write) and record else step
+
+    return decide
+
+
 def own_record(worker: Worker) -> Record:
     assert worker.claim
     return Record(Status.SENDING, worker.claim.attempt, worker.claim.token)
@@ -229,7 +275,7 @@ def check(world: World) -> None:
     if world.accepted > 1:
         raise ViolationError(f"accepted {world.accepted} times")
     status = world.record.status if world.record else None
-    if world.acknowledged and not world.accepted and status is not Status.FAILED:
+    if world.acknowledged and not world.accepted and status not in (Status.FAILED, Status.ABANDONED):
         raise ViolationError("acknowledged, but never sent")
     if world.best_event and status and status.rank < world.best_event.rank:
         raise ViolationError(f"an event said {world.best_event}, the record says {status}")
@@ -241,9 +287,8 @@ def normal(world: World) -> World:
     return replace(world, workers=workers)
 
 
-def explore(rules: Rules) -> int:
+def explore(rules: Rules, start: World) -> int:
     """Visit every state; returns their number."""
-    start = World()
     seen, todo = {start}, [start]
     while todo:
         world = todo.pop()
@@ -255,12 +300,20 @@ def explore(rules: Rules) -> int:
     return len(seen)
 
 
-def test_no_course_of_events_sends_twice_or_loses_the_message() -> None:
-    states = explore(Rules())
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(WITHOUT_OPERATOR, id="three-attempts"),
+        pytest.param(WITH_OPERATOR, id="two-attempts-and-an-operator-who-gives-up"),
+    ],
+)
+def test_no_course_of_events_sends_twice_or_loses_the_message(start: World) -> None:
+    states = explore(Rules(), start)
     assert states > 10_000
 
 
 @pytest.mark.parametrize("guard", list(vars(Rules())))
 def test_search_finds_a_violation_when_a_guard_is_taken_away(guard: str) -> None:
+    start = WITH_OPERATOR if "abandon" in guard else WITHOUT_OPERATOR
     with pytest.raises(ViolationError):
-        explore(replace(Rules(), **{guard: False}))
+        explore(replace(Rules(), **{guard: False}), start)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from notifications import overdue
 from notifications.keys import NotificationKey
-from notifications.ledger import Status
+from notifications.ledger import NOT_ACCEPTED, Status
 from notifications.overdue import (
     AWAITING_OUTCOME,
     LISTED,
@@ -31,7 +31,7 @@ MOMENT = timedelta(milliseconds=1)
 def entry(status: str, ago: timedelta = timedelta(0), number: int = 0, resends: int = 0) -> Entry:
     """A notification that was begun, and last moved, so long ago."""
     at = NOW - ago
-    sent_at = at if status not in UNSENT | {Status.FAILED} else None
+    sent_at = at if status not in NOT_ACCEPTED else None
     return Entry(NotificationKey(f"{number:032x}", "order_confirmation"), status, 1, resends, at, at, sent_at)
 
 
@@ -62,7 +62,7 @@ def test_notification_is_never_overdue_when_it_has_an_outcome(status: Status) ->
 
 def test_outcomes_are_what_nothing_is_waited_for_after() -> None:
     assert set(Status) - UNSENT - AWAITING_OUTCOME == {
-        *(Status.FAILED, Status.SOFT_BOUNCED, Status.DELIVERED, Status.REJECTED),
+        *(Status.FAILED, Status.ABANDONED, Status.SOFT_BOUNCED, Status.DELIVERED, Status.REJECTED),
         *(Status.BOUNCED, Status.SUPPRESSED, Status.COMPLAINED),
     }
 

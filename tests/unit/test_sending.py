@@ -16,7 +16,7 @@ from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
 from notifications.mailer import Sent
-from notifications.probe import ADDRESS
+from notifications.probe import ADDRESS, smoke_address
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.sending import (
@@ -429,7 +429,9 @@ def test_correlation_id_of_the_message_goes_to_ses_and_into_the_record() -> None
     assert given.ses.correlation_ids == [given.item()["correlation_id"]] == [CORRELATION_ID]
 
 
-def test_order_to_the_probes_address_is_told_from_those_of_customers() -> None:
+@pytest.mark.parametrize("address", [ADDRESS, smoke_address("success"), smoke_address("bounce")])
+def test_synthetic_order_is_told_from_those_of_customers(address: str) -> None:
     given = Given()
-    assert not given.receive().probe
-    assert given.receive(order(order_id="probe-1", customer={"email": ADDRESS, "name": "Probe"})).probe
+    of_customer = {"email": f"x{address}", "name": "Ada"}
+    assert not given.receive(order(customer=of_customer)).synthetic
+    assert given.receive(order(order_id="probe-1", customer={"email": address, "name": "Probe"})).synthetic

@@ -76,7 +76,7 @@ def test_page_shows_the_commands_for_what_is_still_there() -> None:
     assert "<details open><summary>1 resources outlived their stack and are still there" in kept
     assert QUEUE.command in kept
     deleted = report.render(run_of(result))
-    assert "<details><summary>1 resources outlived their stack; they were deleted" in deleted
+    assert "<details><summary>1 resources outlived their stack; deleted, as by these commands" in deleted
 
 
 def test_page_shows_text_as_text() -> None:

@@ -65,8 +65,22 @@ def test_complaint_is_counted_as_ses_counts_it() -> None:
 
 
 def test_probe_counts_apart_and_once_delivered() -> None:
-    delivered = recorded("Delivery", Status.DELIVERED, probe=True)
+    delivered = recorded("Delivery", Status.DELIVERED, synthetic=True, probe=True)
     assert (delivered.delivered, delivered.probes_delivered) == (None, 1)
-    assert recorded("Send", Status.SENT, probe=True).probes_delivered is None
-    assert recorded("Delivery", None, EventOutcome.REPEATED, probe=True).probes_delivered is None
+    assert recorded("Send", Status.SENT, synthetic=True, probe=True).probes_delivered is None
+    assert (
+        recorded("Delivery", None, EventOutcome.REPEATED, synthetic=True, probe=True).probes_delivered is None
+    )
     assert recorded("Delivery", Status.DELIVERED).probes_delivered is None
+
+
+def test_smoke_order_counts_in_no_rate_and_as_no_probe() -> None:
+    endings = (
+        recorded("Delivery", Status.DELIVERED, synthetic=True),
+        recorded("Bounce", Status.BOUNCED, synthetic=True, counts_as_hard_bounce=True),
+        recorded("Bounce", Status.SUPPRESSED, synthetic=True),
+        recorded("Complaint", Status.COMPLAINED, synthetic=True, counts_as_complaint=True),
+    )
+    for ended in endings:
+        measured = (ended.delivered, ended.hard_bounces, ended.complaints, ended.probes_delivered)
+        assert measured == (None, None, None, None)

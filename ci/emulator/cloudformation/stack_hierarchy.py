@@ -58,7 +58,7 @@ def install() -> None:
 
 
 def _logical_id(parent: dict[str, Any], nested_name: str) -> str:
-    """What its parent calls a stack whose name is <parent>-<logical id>-<random>; such an id has no hyphen."""
+    """What its parent calls a stack named <parent>-<logical id>-<random>; such an id has no hyphen."""
     return nested_name.removeprefix(f"{parent['StackName']}-").partition("-")[0]
 
 

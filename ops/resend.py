@@ -1,0 +1,199 @@
+"""Sending an order's email once more on purpose: may it be, and by which event. Pure: no AWS, no clock.
+
+The ledger does not hold what an order says, so the operator hands the order event over again; its
+fingerprint shows that it is the one. The resend's id is made of the original, the address and the reason: the
+same command once more is the same resend, whatever became of the first run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from notifications.email_types import EmailTypes
+from notifications.keys import NotificationKey, notification_key
+from notifications.ledger import Status
+from notifications.order_event import InvalidOrderEventError, Notification, parse
+from notifications.overdue import AWAITING_OUTCOME, OUTCOME_LIFE
+from notifications.times import iso
+from ops.errors import InputError, RefusedError
+from ops.publishing import OrderEvent
+
+RESEND_ID_LENGTH = 32
+"""128 bits of SHA-256 in hex, among the resends of one notification."""
+
+UNDER_WAY = frozenset({Status.READY, Status.SENDING})
+"""A soft bounce is final: SES has given up by then."""
+
+
+@dataclass(frozen=True)
+class Resend:
+    """One email once more.
+
+    Parameters
+    ----------
+    original
+        Record of the notification that it repeats.
+    earlier
+        Records of its resends so far.
+    key
+        Under which the ledger will have it.
+    recipient
+        The address to which it goes.
+    event
+        What is to be published.
+    """
+
+    original: Mapping[str, Any]
+    earlier: Sequence[Mapping[str, Any]]
+    key: NotificationKey
+    recipient: str
+    event: OrderEvent
+
+    @property
+    def original_key(self) -> NotificationKey:
+        """Key of the notification that it repeats."""
+        return NotificationKey(self.original["order_key"], self.original["notification"])
+
+    @property
+    def done_before(self) -> Mapping[str, Any] | None:
+        """The record of this very resend, if it was asked for before."""
+        return next((one for one in self.earlier if one["notification"] == self.key.notification), None)
+
+    def check(self, now: datetime) -> None:
+        """May it be sent?
+
+        Raises
+        ------
+        RefusedError
+            The email, or one of its resends, may yet arrive.
+        """
+        for record in (self.original, *self.earlier):
+            status, resent = record["status"], record.get("resend_of") is not None
+            if status in UNDER_WAY or (status in AWAITING_OUTCOME and not _is_overdue(record, now)):
+                raise RefusedError(
+                    f"The {'last resend' if resent else 'email'} is {status}: it may yet arrive.",
+                    f"Wait until it has ended: `notify find {record['order_id']}`.",
+                )
+
+
+def read(content: str, now: datetime, order_id: str) -> Notification:
+    """Read the order event that the operator hands over; a `resend` in it is left out.
+
+    Raises
+    ------
+    InputError
+        It is no good order event, or one of another order.
+    """
+    try:
+        given = parse(content, now, EmailTypes())
+    except InvalidOrderEventError as error:
+        raise InputError(
+            f"The order event is not good: {error}.", "Hand over the one that was published."
+        ) from None
+    if given.order_id != order_id:
+        raise InputError(
+            f"The order event is of order {given.order_id}, not {order_id}.",
+            "Hand over the order's own event.",
+        )
+    return replace(
+        given, data={name: part for name, part in given.data.items() if name != "resend"}, resend_id=None
+    )
+
+
+def plan(
+    given: Notification,
+    records: Sequence[Mapping[str, Any]],
+    to: str | None,
+    address_key: str,
+    reason: str,
+    now: datetime,
+) -> Resend:
+    """Work out the resend.
+
+    Parameters
+    ----------
+    given
+        The order event.
+    records
+        All that the ledger has of the order.
+    to
+        Another address; None means the one that the first email went to.
+    address_key
+        Keyed hash of the address to which it goes.
+
+    Raises
+    ------
+    RefusedError
+        There is no record of the first email, or it said something else.
+    """
+    key = _key(given, None)
+    original = next((one for one in records if one["notification"] == key.notification), None)
+    if original is None:
+        raise RefusedError(
+            f"There is no record of a {given.type} of order {given.order_id}.",
+            "What was never sent needs no resend: `notify publish`, or `notify dlq list` if it was refused.",
+        )
+    sent_to = original.get("recipient", given.recipient)
+    # A record that only a log told of, when the ledger was restored, has neither address nor fingerprint.
+    if original["fingerprint"] not in ("", _addressed(given, sent_to).fingerprint):
+        raise RefusedError(
+            "The order event says something else than the email that was sent.",
+            "Hand over the event as it was published then; only its address may differ.",
+        )
+    recipient = to or sent_to
+    id_ = resend_id(original, address_key, reason)
+    body = _addressed(given, recipient).data | {"resend": {"id": id_, "requested_at": iso(now)}}
+    return Resend(
+        original,
+        [one for one in records if one.get("resend_of") == key.notification],
+        _key(given, id_),
+        recipient,
+        OrderEvent(json.dumps(body), given.order_id, given.type),
+    )
+
+
+def recipient_of(given: Notification, records: Sequence[Mapping[str, Any]], to: str | None) -> str:
+    """The address to which it would go.
+
+    Raises
+    ------
+    InputError
+        The event has another address than the record, and it is not said which one is meant.
+    """
+    key = _key(given, None)
+    recorded = next(
+        (one.get("recipient") for one in records if one["notification"] == key.notification), None
+    )
+    if to is None and recorded not in (None, given.recipient):
+        raise InputError(
+            "The order event has another address than the email that was sent.",
+            "Say to which address it is to go: --to ADDRESS.",
+        )
+    return to or given.recipient
+
+
+def resend_id(original: Mapping[str, Any], address_key: str, reason: str) -> str:
+    """Id of the resend: the same for the same email, address and reason."""
+    attempt = str(original["attempt"])
+    parts = (original["order_key"], original["notification"], attempt, address_key, reason.strip())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:RESEND_ID_LENGTH]
+
+
+def _is_overdue(record: Mapping[str, Any], now: datetime) -> bool:
+    since = datetime.fromisoformat(record.get("sent_at") or record["updated_at"])
+    return now - since > OUTCOME_LIFE
+
+
+def _addressed(given: Notification, address: str) -> Notification:
+    customer = given.data["customer"] | {"email": address}
+    return replace(given, recipient=address, data=given.data | {"customer": customer})
+
+
+def _key(given: Notification, id_: str | None) -> NotificationKey:
+    _, *rest_of_identity = given.identity.values()
+    return notification_key(given.type, given.order_id, tuple(rest_of_identity), id_)

@@ -1,0 +1,166 @@
+"""The part of the AWS CLI that the runbooks use: `aws SERVICE OPERATION --option value …`, as real calls.
+
+The project does not install the AWS CLI, which operators have; botocore has its services, operations and
+options. What is here behaves as documented: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import jmespath
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import OperationModel, Shape
+
+SCALARS = {"integer": int, "long": int, "double": float, "float": float, "string": str}
+SESSION = botocore.session.get_session()
+FAILED, USAGE = 254, 252
+"""https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-returncodes.html"""
+
+
+class UsageError(Exception):
+    """There is no such service, operation or option, or a value does not fit."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line that has been understood."""
+
+    service: str
+    operation: OperationModel
+    parameters: dict[str, Any]
+    query: str = "@"
+    output: str = "json"
+    region: str | None = None
+    outfile: Path | None = None
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Understand a command line, without the leading `aws`."""
+    service, operation_name, *rest = arguments
+    model = _operation(service, operation_name)
+    members = model.input_shape.members if model.input_shape else {}
+    known = {_option(name): (name, shape) for name, shape in members.items()}
+    parameters: dict[str, Any] = {}
+    own: dict[str, str] = {}
+    streamed = model.get_streaming_output()
+    outfile = Path(rest.pop()) if streamed and rest and not rest[-1].startswith("--") else None
+    for option, values in _options(rest):
+        if option in ("query", "output", "region"):
+            [own[option]] = values
+        elif option in known:
+            name, shape = known[option]
+            parameters[name] = _value(shape, values)
+        elif option.removeprefix("no-") in known and not values:
+            parameters[known[option.removeprefix("no-")][0]] = False
+        else:
+            raise UsageError(f"aws {service} {operation_name} has no option --{option}")
+    missing = set(model.input_shape.required_members if model.input_shape else ()) - parameters.keys()
+    if missing:
+        raise UsageError(f"aws {service} {operation_name} lacks {', '.join(sorted(missing))}")
+    jmespath.compile(own.get("query", "@"))
+    return Command(service, model, parameters, outfile=outfile, **own)
+
+
+def run(command: Command) -> str:
+    """Call AWS, all pages of it, and return what is printed."""
+    client = SESSION.create_client(
+        command.service,
+        command.region or os.environ["AWS_REGION"],
+        endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+    )
+    method = xform_name(command.operation.name)
+    if client.can_paginate(method):
+        answer = client.get_paginator(method).paginate(**command.parameters).build_full_result()
+    else:
+        answer = getattr(client, method)(**command.parameters)
+        answer.pop("ResponseMetadata", None)
+    if command.outfile:
+        [stream] = [name for name, member in answer.items() if hasattr(member, "read")]
+        command.outfile.write_bytes(answer.pop(stream).read())
+    found = jmespath.search(command.query, answer)
+    if command.output == "text":
+        return "".join(f"{line}\n" for line in _text(found))
+    return json.dumps(found, indent=4, default=str) + "\n"
+
+
+@cache
+def _operation(service: str, name: str) -> OperationModel:
+    try:
+        model = SESSION.get_service_model(service)
+    except BotoCoreError as error:
+        raise UsageError(str(error)) from error
+    for each in model.operation_names:
+        if _option(each) == name:
+            return model.operation_model(each)
+    raise UsageError(f"aws {service} has no operation {name}")
+
+
+def _option(name: str) -> str:
+    return xform_name(name, "-")
+
+
+def _options(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Options with the values that follow each."""
+    found: list[tuple[str, list[str]]] = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            found.append((argument.removeprefix("--"), []))
+        elif not found:
+            raise UsageError(f"{argument} belongs to no option")
+        else:
+            found[-1][1].append(argument)
+    return found
+
+
+def _value(shape: Shape, values: list[str]) -> Any:
+    if shape.type_name == "boolean" and not values:
+        return True
+    if shape.type_name == "list" and not values[0].startswith("["):
+        return [_value(shape.member, [value]) for value in values]  # type: ignore[attr-defined]
+    [value] = values
+    if shape.type_name in SCALARS:
+        return SCALARS[shape.type_name](value)
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise UsageError(f"{value} is not JSON") from error
+
+
+def _text(found: Any) -> list[str]:
+    """Lists in lists are rows; the cells of a row are apart by tabs."""
+    if not isinstance(found, list):
+        return [_cell(found)]
+    if any(isinstance(each, list) for each in found):
+        return [line for each in found for line in _text(each)]
+    return ["\t".join(map(_cell, found))] if found else []
+
+
+def _cell(value: Any) -> str:
+    return "None" if value is None else str(value)
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    try:
+        sys.stdout.write(run(parse(sys.argv[1:])))
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
+    except (ClientError, BotoCoreError) as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,158 @@
+"""Somebody at a terminal who follows a runbook: pastes what stands there, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.runbooks import pages
+from tests.runbooks.pages import Page
+from tests.support.system import PROJECT, wait_for
+from tests.support.workspace import Workspace
+
+YES = "y\n" * 3
+ANSWERS = {0, 1}
+"""Exit codes of a command that could do what it was asked to: yes and no."""
+NOT_DONE = 3
+"""Of `notify`, where there is nothing that could be asked."""
+PATIENCE_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Done:
+    """A block that was pasted: how it ended, and all that it printed."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A shell in a working tree, with the index page's variables set to values of the situation."""
+
+    workspace: Workspace
+    placeholders: Mapping[str, str]
+
+    def paste(self, block: str) -> Done:
+        """Run a block as it is, answering what it asks with yes."""
+        done = subprocess.run(
+            ["bash", "-euc", f"{pages.preamble()}\n{block}"],
+            cwd=self.workspace.folder,
+            env=self._variables,
+            input=YES,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        return Done(done.returncode, done.stdout)
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        unknown = set(self.placeholders) - set(pages.placeholders())
+        assert not unknown, f"the index page sets no {unknown}"
+        variables = self.workspace.variables
+        return (
+            variables
+            | {
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+                "PATH": os.pathsep.join([str(_commands(self.workspace.folder.parent)), variables["PATH"]]),
+            }
+            | dict(self.placeholders)
+        )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Follows one page from Check to Afterwards; knows which of its blocks were pasted."""
+
+    page: Page
+    terminal: Terminal
+    _pasted: Counter[str] = field(default_factory=Counter)
+
+    def paste(self, block: str, expected: set[int] | frozenset[int] = frozenset({0})) -> str:
+        """Run one block; returns what it printed."""
+        assert block in self.page.all_blocks
+        done = self.terminal.paste(block)
+        self._pasted[block] += 1
+        assert done.exit_code in expected, (
+            f"{self.page.name}: {block}\n(exit {done.exit_code})\n{done.output}"
+        )
+        return done.output
+
+    def check(self) -> list[str]:
+        """Look, as the page says; returns what each block printed. Looking may find nothing."""
+        return [self.paste(block, ANSWERS) for block in self.page.blocks("Check")]
+
+    def act(self, *containing: str) -> str:
+        """Do what the page says: the blocks that contain these texts, or else all of them."""
+        blocks = self.page.blocks("Act")
+        chosen = [self._block(blocks, text) for text in containing] or blocks
+        return "".join(map(self.paste, chosen))
+
+    def afterwards(self) -> list[str]:
+        """Paste what is left to do."""
+        return [self.paste(block) for block in self.page.blocks("Afterwards")]
+
+    def verify_says_no(self) -> str:
+        """Paste the blocks until one says that it is not over; returns what that one printed."""
+        for block in self.page.blocks("Verify"):
+            done = self._verify(block)
+            if done.exit_code:
+                return done.output
+        raise AssertionError(f"{self.page.name}: Verify passes before Act")
+
+    def verify_says_yes(self) -> None:
+        """Every block says that it is over: soon, if not at once."""
+        for block in self.page.blocks("Verify"):
+            said: list[str] = []
+
+            def passes(block: str = block, said: list[str] = said) -> bool:
+                done = self._verify(block)
+                said[:] = [done.output]
+                return done.exit_code == 0
+
+            try:
+                wait_for("verify", passes)
+            except AssertionError as error:
+                raise AssertionError(f"{self.page.name}: {block}\n{''.join(said)}") from error
+
+    def finish(self) -> None:
+        """Make sure that nothing of the page is left untried."""
+        left = [block for block in self.page.all_blocks if not self._pasted[block]]
+        assert not left, f"{self.page.name} has commands that no test runs: {left}"
+
+    def _verify(self, block: str) -> Done:
+        done = self.terminal.paste(block)
+        self._pasted[block] += 1
+        assert "Traceback" not in done.output, done.output
+        assert done.exit_code in ANSWERS | {NOT_DONE}, (
+            f"{self.page.name}: {block}\n(exit {done.exit_code})\n{done.output}"
+        )
+        return done
+
+    def _block(self, blocks: list[str], text: str) -> str:
+        [found] = [block for block in blocks if text in block]
+        return found
+
+
+def _commands(folder: Path) -> Path:
+    """A folder with `aws`, for the PATH."""
+    commands = folder / "commands"
+    if not commands.exists():
+        commands.mkdir()
+        script = commands / "aws"
+        script.write_text(
+            f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m tests.runbooks.aws_cli "$@"\n'
+        )
+        script.chmod(0o755)
+    return commands

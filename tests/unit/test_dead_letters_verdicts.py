@@ -1,0 +1,239 @@
+"""What would become of a dead letter, by how its notification stands in the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifications.email_types import EmailTypes
+from notifications.keys import notification_key
+from notifications.ledger import Record, Status, Write
+from notifications.order_event import parse
+from notifications.rendering import RenderedEmail, Renderer, RenderingError
+from notifications.settings import SendSettings
+from notifications.times import epoch_ms
+from ops.dead_letters import DeadLetterQueue, Letter
+from ops.dead_letters_verdicts import (
+    Fate,
+    FeedbackDiscard,
+    FeedbackRedrive,
+    Judge,
+    Judgement,
+    OrderDiscard,
+    OrderRedrive,
+    Orders,
+    read_event,
+)
+from tests.support.documented_events import documented_event
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EVENT = EmailTypes().get("order_confirmation").sample | {"ordered_at": "2026-11-24T06:00:00Z"}
+KEY = notification_key("order_confirmation", EVENT["order_id"])
+FINGERPRINT = parse(json.dumps(EVENT), NOW, EmailTypes()).fingerprint
+SETTINGS = SendSettings(
+    **dict.fromkeys(
+        (
+            "ledger_table_name",
+            "send_queue_url",
+            "send_dead_letter_queue_url",
+            "feedback_queue_url",
+            "feedback_dead_letter_queue_url",
+            "feedback_undelivered_queue_url",
+            "configuration_set_name",
+            "from_address",
+            "recipient_hash_key",
+        ),
+        "any",
+    ),
+    maximum_event_age_hours=72,
+    record_retention_days=30,
+    settle_window_seconds=900,
+    send_maximum_concurrency=2,
+    ses_rate_share_percent=80,
+    ses_fallback_rate_per_second=1.0,
+    function_timeout_seconds=60,
+)
+DELIVERY = documented_event(("delivery", {}), KEY, 1, 0)
+ORDERS = Orders()
+SENT_AND_ABOVE = [s for s in Status if s.rank >= Status.SENT.rank]
+
+
+def letter(body: Any, queue: DeadLetterQueue = DeadLetterQueue.SEND) -> Letter:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Letter(queue, "m-1", "handle", text, {}, NOW, None, 1)
+
+
+def record(status: Status, fingerprint: str = FINGERPRINT) -> Record:
+    return Record(status, 1, "token", epoch_ms(NOW) - 3_600_000, fingerprint)
+
+
+def redriven(body: Any, known: Record | None = None) -> Judgement:
+    return OrderRedrive(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW)(letter(body))
+
+
+def discarded(body: Any, known: Record | None = None) -> Judgement:
+    return OrderDiscard(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW, "cancelled")(letter(body))
+
+
+# --- redriving orders -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [None, record(Status.READY)])
+def test_order_that_was_not_sent_is_redriven(known: Record | None) -> None:
+    status = known.status if known else None
+    assert redriven(EVENT, known) == Judgement(Fate.REDRIVE, "will be sent", KEY, status)
+
+
+def test_attempt_of_unknown_outcome_is_redriven_for_the_ledger_to_settle() -> None:
+    judged = redriven(EVENT, record(Status.SENDING))
+    assert judged.fate is Fate.REDRIVE
+    assert "unless SES has it" in judged.text
+
+
+@pytest.mark.parametrize("status", SENT_AND_ABOVE)
+def test_order_that_was_sent_is_deleted_as_done(status: Status) -> None:
+    judged = redriven(EVENT, record(status))
+    assert (judged.fate, judged.text) == (
+        Fate.DELETE,
+        f"already sent ({status}): skipped, deleted as done",
+    )
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.ABANDONED])
+def test_order_that_ended_unsent_is_deleted_as_done_and_not_called_sent(status: Status) -> None:
+    judged = redriven(EVENT, record(status))
+    assert judged.fate is Fate.DELETE
+    assert judged.text.startswith(f"ended before, unsent ({status})")
+
+
+def test_order_of_other_content_than_the_one_that_was_sent_is_left_for_somebody_to_look_at() -> None:
+    judged = redriven(EVENT, record(Status.DELIVERED, "other content"))
+    assert judged.fate is Fate.LEAVE
+    assert "with other content" in judged.text
+
+
+def test_order_that_the_newest_code_refuses_is_left_with_the_field_and_the_reason() -> None:
+    judged = redriven(EVENT | {"items": []})
+    assert judged == Judgement(Fate.LEAVE, "would be refused again: items must be a list of 1 to 500 objects")
+
+
+def test_order_of_which_no_email_can_be_made_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_self: Renderer, _notification: object) -> RenderedEmail:
+        raise RenderingError("body.html.j2: a value is blank")
+
+    monkeypatch.setattr(Renderer, "render", fail)
+    judged = redriven(EVENT, record(Status.READY))
+    text = "would be refused again: (email) body.html.j2: a value is blank"
+    assert judged == Judgement(Fate.LEAVE, text, KEY, Status.READY)
+
+
+@pytest.mark.parametrize(
+    ("age", "fate"),
+    [
+        (timedelta(hours=72), Fate.REDRIVE),
+        (timedelta(hours=72, seconds=1), Fate.LEAVE),
+    ],
+)
+def test_order_older_than_the_maximum_event_age_is_left(age: timedelta, fate: Fate) -> None:
+    judged = redriven(EVENT | {"ordered_at": (NOW - age).isoformat()})
+    assert judged.fate is fate
+    assert judged.text.startswith("too old: ordered_at" if fate is Fate.LEAVE else "will be sent")
+
+
+def test_old_order_that_was_sent_is_done_and_not_too_old() -> None:
+    old = EVENT | {"ordered_at": "2026-11-01T06:00:00Z"}
+    known = record(Status.DELIVERED, parse(json.dumps(old), NOW, EmailTypes()).fingerprint)
+    assert redriven(old, known).fate is Fate.DELETE
+
+
+# --- discarding orders ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [None, record(Status.READY), record(Status.SENDING)])
+def test_order_that_was_not_sent_is_given_up(known: Record | None) -> None:
+    assert discarded(EVENT, known).fate is Fate.ABANDON
+
+
+def test_order_that_may_be_under_way_is_left_until_its_settle_window_has_passed() -> None:
+    under_way = replace(record(Status.SENDING), send_by_ms=epoch_ms(NOW) - 60_000)
+    judged = discarded(EVENT, under_way)
+    assert judged.fate is Fate.LEAVE
+    assert judged.text.endswith("until 2026-11-24T12:14:00.000Z")
+
+
+@pytest.mark.parametrize("status", [*SENT_AND_ABOVE, Status.FAILED, Status.ABANDONED])
+def test_record_of_an_order_that_has_ended_stays_as_it_is(status: Status) -> None:
+    judged = discarded(EVENT, record(status))
+    assert (judged.fate, judged.status) == (Fate.DELETE, status)
+    assert f"stays {status}" in judged.text
+
+
+def test_order_that_cannot_be_read_has_no_record_to_give_up() -> None:
+    judged = discarded("no JSON")
+    assert (judged.fate, judged.key) == (Fate.DELETE, None)
+
+
+def test_record_of_an_order_given_up_is_as_complete_as_any_other() -> None:
+    judge = OrderDiscard(ORDERS, SETTINGS, {KEY: None}.get, lambda: NOW, "cancelled")
+    found = judge.abandonment(letter(EVENT))
+    assert found is not None
+    key, abandonment = found
+    step = abandonment.decide(None)
+    assert key == KEY
+    assert isinstance(step, Write)
+    kept = step.changes.attributes
+    assert kept["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
+    assert (kept["order_id"], kept["recipient"]) == (EVENT["order_id"], EVENT["customer"]["email"])
+    assert kept["recipient_key"]
+    assert (kept["correlation_id"], kept["reason"]) == ("m-1", "cancelled")
+
+
+# --- feedback ---------------------------------------------------------------------------------------
+
+FEEDBACK = DeadLetterQueue.FEEDBACK
+
+
+def feedback(body: str, known: Record | None, judge: Callable[[FeedbackRedrive], Judge]) -> Judgement:
+    return judge(FeedbackRedrive({KEY: known}.get, lambda: NOW))(letter(body, FEEDBACK))
+
+
+def as_it_is(redrive: FeedbackRedrive) -> Judge:
+    return redrive
+
+
+def test_event_that_is_not_recorded_is_redriven() -> None:
+    judged = feedback(DELIVERY, record(Status.SENT), as_it_is)
+    assert judged == Judgement(Fate.REDRIVE, "will be recorded", KEY, Status.SENT)
+
+
+def test_event_that_is_recorded_is_deleted_as_done() -> None:
+    event, _ = read_event(DELIVERY, NOW)
+    assert event is not None
+    known = replace(record(Status.DELIVERED), history=frozenset({event.event.id}))
+    assert feedback(DELIVERY, known, as_it_is).fate is Fate.DELETE
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param(DELIVERY, "an orphan", id="its-notification-is-gone"),
+        pytest.param("no JSON", "would be refused again", id="not-an-event"),
+        pytest.param(
+            '{"eventType": "Send", "mail": {"tags": {}}}', "not about one of our emails", id="not-ours"
+        ),
+    ],
+)
+def test_event_that_would_change_nothing_is_left(body: str, text: str) -> None:
+    judged = feedback(body, None, as_it_is)
+    assert judged.fate is Fate.LEAVE
+    assert judged.text.startswith(text)
+
+
+def test_event_that_would_be_recorded_is_discarded_with_a_warning() -> None:
+    assert "is lost" in feedback(DELIVERY, record(Status.SENT), FeedbackDiscard).text
+    assert "is lost" not in feedback(DELIVERY, None, FeedbackDiscard).text
