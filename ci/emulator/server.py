@@ -45,6 +45,7 @@ GAPS = (
     "ci.emulator.cloudformation.property_types",
     "ci.emulator.cloudformation.template_urls",
     "ci.emulator.cloudformation.table_settings",
+    "ci.emulator.cloudformation.topic_settings",
     "ci.emulator.cloudformation.budgets",
     "ci.emulator.cloudformation.composite_alarms",
     "ci.emulator.cloudformation.metric_math_alarms",

@@ -16,6 +16,7 @@ from notifications.audit import AUDIT_ORDER_KEY, Decision, audit_item
 from notifications.keys import NotificationKey
 from notifications.ledger import Abandoned, Abandonment, AlreadyHandled, Claim, Claimed, InFlight, Status
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
+from ops import ledger_view
 from ops.dead_letters_ledger import abandon
 from ops.errors import OpsError
 from tests.support.ledger_table import create_ledger_table, stored_items
@@ -84,6 +85,12 @@ def test_what_is_given_up_has_a_whole_record_and_an_audit_item(client: Any, tabl
         "resends": 0,
     }
     assert audits(client, table_name) == 1
+
+
+def test_find_tells_why_it_was_given_up() -> None:
+    item = {"status": "ABANDONED", "reason": "The order was cancelled", "updated_at": AT}
+    assert ledger_view.meaning(item).endswith("Reason: The order was cancelled.")
+    assert ledger_view.timeline(item)[-1].text == "Not sent: The order was cancelled"
 
 
 def test_what_is_given_up_twice_is_noted_once(client: Any, table_name: str) -> None:
