@@ -10,24 +10,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
-from ops import (
+from ops import demo as demonstration
+from ops import local, publishing, targets
+from ops.commands import (
     audit_cli,
     cost_cli,
     deploy_cli,
     dlq_cli,
     find_cli,
     hold_cli,
-    local,
     preflight_cli,
-    publishing,
     resend_cli,
     restore_cli,
     smoke_cli,
     stats_cli,
     suppression_cli,
-    targets,
 )
-from ops import demo as demonstration
 from ops.errors import OpsError, explained
 from ops.files import read
 from ops.output import Progress, answers, plain, print_error, print_json, table

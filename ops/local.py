@@ -15,8 +15,9 @@ import psutil
 from ci.emulator import server
 from ci.emulator.control import ControlClient, ControlError
 from ci.emulator.server import Emulator
-from ops import artifacts, aws, deployment, environments, templates
+from ops import aws
 from ops.aws import Aws
+from ops.deploying import artifacts, deployment, environments, templates
 from ops.errors import EmulatorError, StackMissingError
 from ops.output import Progress
 

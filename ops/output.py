@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import ledger_view
+from ops.deploying.stack_events import ResourceEvent
 from ops.errors import OpsError
-from ops.stack_events import ResourceEvent
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow"}
 

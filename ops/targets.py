@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops import aws, deployment, environments, local, templates
+from ops import aws, local
 from ops.aws import Aws
+from ops.deploying import deployment, environments, templates
 from ops.errors import StackMissingError
 from ops.output import Progress
 

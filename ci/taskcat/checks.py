@@ -18,7 +18,7 @@ from ci.taskcat.region import CheckFailedError, Region
 from ci.taskcat.results import Check
 from notifications.keys import order_key
 from ops import ledger_view
-from ops.deployment import find_stack
+from ops.deploying.deployment import find_stack
 
 Look = Callable[[Region, Sequence[Region]], str]
 """A check of one region, given the other ones."""

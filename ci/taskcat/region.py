@@ -12,8 +12,8 @@ from ci.taskcat.deployment import Stack
 from ci.taskcat.orders import TYPE, Order, Orders, make_orders
 from ci.taskcat.target import Target
 from ops import ledger
-from ops.deployment import outputs_of
-from ops.stack_events import NESTED_STACK
+from ops.deploying.deployment import outputs_of
+from ops.deploying.stack_events import NESTED_STACK
 
 SYSTEM_ITEM = "~"
 """What the keys of the ledger's own items begin with; they belong to no order."""

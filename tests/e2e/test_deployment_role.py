@@ -17,11 +17,12 @@ from botocore.exceptions import ClientError
 
 from ci.emulator import server
 from ci.emulator.server import Emulator
-from ops import aws, environments, rollout
+from ops import aws
 from ops.aws import Aws
-from ops.deployment import Plan
+from ops.deploying import environments, rollout
+from ops.deploying.deployment import Plan
+from ops.deploying.rollout import Target
 from ops.output import Progress
-from ops.rollout import Target
 from tests.support import markdown
 from tests.support.system import PROJECT, System, order, order_id
 

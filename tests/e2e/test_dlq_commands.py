@@ -17,8 +17,9 @@ import typer
 
 from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import notification_key
-from ops import dlq_cli, ledger, targets
-from ops.dead_letters import DeadLetterQueue
+from ops import ledger, targets
+from ops.commands import dlq_cli
+from ops.dead_letters.letters import DeadLetterQueue
 from ops.local import State
 from ops.targets import Deployed
 from tests.support.documented_events import documented_event

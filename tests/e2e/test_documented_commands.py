@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ci.emulator import server
-from ops import aws, templates
+from ops import aws
 from ops.aws import Aws
-from ops.deployment import find_stack, outputs_of
+from ops.deploying import templates
+from ops.deploying.deployment import find_stack, outputs_of
 from tests.support import markdown
 from tests.support import workspace as workspaces
 from tests.support.system import PROJECT, System, order, order_id

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from ci.emulator import server
-from ops import aws, templates
-from ops.deployment import find_stack, outputs_of
+from ops import aws
+from ops.deploying import templates
+from ops.deploying.deployment import find_stack, outputs_of
 from tests.support import workspace as workspaces
 from tests.support.system import System, order, order_id
 from tests.support.workspace import Workspace

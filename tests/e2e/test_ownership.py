@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from ci.emulator import server
-from ops import aws, templates
-from ops.deployment import find_stack, outputs_of
-from ops.protection import STATEFUL_TYPES, nested_stacks
+from ops import aws
+from ops.deploying import templates
+from ops.deploying.deployment import find_stack, outputs_of
+from ops.deploying.protection import STATEFUL_TYPES, nested_stacks
 from tests.support import workspace as workspaces
 from tests.support.system import System, order, order_id
 from tests.support.workspace import Workspace

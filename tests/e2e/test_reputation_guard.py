@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-from ops import hold_cli, targets
+from ops import targets
+from ops.commands import hold_cli
 from ops.targets import Deployed
 from tests.emulator.clock import evaluate_alarms
 from tests.support.alerts import Subscriber

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops import deployment
+from ops.deploying import deployment
 from tests.support.system import FAST, STACK_NAME, System, deployed
 
 

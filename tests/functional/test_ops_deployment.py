@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import deployment
-from ops.change_sets import Change
-from ops.deployment import Deployed, Settings
+from ops.deploying import deployment
+from ops.deploying.change_sets import Change
+from ops.deploying.deployment import Deployed, Settings
+from ops.deploying.stack_events import ResourceEvent
 from ops.errors import DeploymentError, InputError
-from ops.stack_events import ResourceEvent
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 QUEUE = "AWS::SQS::Queue"

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from notifications.ledger import Status
 from ops import cli, targets
 from ops.aws import Aws
-from ops.dead_letters import DeadLetterQueue, Letter, Selection
-from ops.dead_letters_queue import EMPTY_RECEIVES, Mailroom
-from ops.dead_letters_run import carry_out, plan, redriving
-from ops.dead_letters_verdicts import Fate, Judgement
+from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection
+from ops.dead_letters.queue import EMPTY_RECEIVES, Mailroom
+from ops.dead_letters.run import carry_out, plan, redriving
+from ops.dead_letters.verdicts import Fate, Judgement
 from ops.output import Progress
 from ops.targets import Deployed
 from tests.support.ledger_table import create_ledger_table
@@ -258,7 +258,7 @@ def of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     """A deployment of which only the queues, the ledger and the function's settings are real."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setattr("ops.dead_letters_queue.LONG_POLL_SECONDS", 0)
+    monkeypatch.setattr("ops.dead_letters.queue.LONG_POLL_SECONDS", 0)
     with mock_aws():
         aws = Aws("us-east-1", boto3.Session(region_name="us-east-1"), {})
         outputs = {name: aws.sqs.create_queue(QueueName=queue)["QueueUrl"] for name, queue in OUTPUTS.items()}
@@ -397,7 +397,7 @@ def test_redrive_that_is_broken_off_tells_how_far_it_got(
         raise stop
 
     judged = Judgement(Fate.REDRIVE, "will be recorded")
-    monkeypatch.setattr("ops.dlq_cli._redrive_judge", lambda _of, _queue: lambda _letter: judged)
+    monkeypatch.setattr("ops.commands.dlq_cli._redrive_judge", lambda _of, _queue: lambda _letter: judged)
     monkeypatch.setattr(Mailroom, "redrive", stopped)
     bury(of, "FeedbackDeadLetterQueueUrl")
 

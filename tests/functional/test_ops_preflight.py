@@ -13,12 +13,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from ops import cli, environments, preflight_facts, preflight_rights, rollout
+from ops import cli
 from ops.aws import Aws
-from ops.environments import Environment
-from ops.preflight_facts import Look, see
-from ops.preflight_findings import Unseen
-from ops.rollout import Target
+from ops.deploying import environments, rollout
+from ops.deploying.environments import Environment
+from ops.deploying.rollout import Target
+from ops.preflight import facts, rights
+from ops.preflight.facts import Look, see
+from ops.preflight.findings import Unseen
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -174,7 +176,7 @@ def test_rights_of_a_session_are_those_of_its_role() -> None:
     iam = Iam("iam:CreateRole", undecided=("kms:CreateKey",))
     caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/somebody"
 
-    assert preflight_rights.denied(iam, caller, NAMES) == ["iam:CreateRole"]
+    assert rights.denied(iam, caller, NAMES) == ["iam:CreateRole"]
     assert {request["PolicySourceArn"] for request in iam.asked} == {
         f"arn:aws:iam::{ACCOUNT}:role/path/deployer"
     }
@@ -187,16 +189,16 @@ def test_user_is_simulated_root_may_do_all_and_others_are_unknown() -> None:
     user, root = f"arn:aws:iam::{ACCOUNT}:user/ops/ada", f"arn:aws:iam::{ACCOUNT}:root"
     iam = Iam()
 
-    assert preflight_rights.denied(iam, user, NAMES) == []
+    assert rights.denied(iam, user, NAMES) == []
     assert iam.asked[0]["PolicySourceArn"] == user
-    assert preflight_rights.denied(Iam("iam:CreateRole"), root, NAMES) == []
+    assert rights.denied(Iam("iam:CreateRole"), root, NAMES) == []
     federated = f"arn:aws:sts::{ACCOUNT}:federated-user/ada"
-    assert isinstance(preflight_rights.denied(iam, federated, NAMES), Unseen)
+    assert isinstance(rights.denied(iam, federated, NAMES), Unseen)
 
 
 def test_resources_are_of_the_callers_partition() -> None:
     iam = Iam()
-    preflight_rights.denied(iam, f"arn:aws-cn:iam::{ACCOUNT}:user/ada", NAMES)
+    rights.denied(iam, f"arn:aws-cn:iam::{ACCOUNT}:user/ada", NAMES)
 
     resources = [request["ResourceArns"][0] for request in iam.asked]
     assert {resource.split(":")[1] for resource in resources if resource != "*"} == {"aws-cn"}
@@ -251,8 +253,8 @@ def test_account_in_which_nothing_may_be_seen_is_no_crash(
 
 
 def test_needs_are_counted_in_the_templates(dev: Environment) -> None:
-    needed = preflight_facts.needs(dev.settings.parameters)
-    more = preflight_facts.needs({**dev.settings.parameters, "SendMaximumConcurrency": "12"})
+    needed = facts.needs(dev.settings.parameters)
+    more = facts.needs({**dev.settings.parameters, "SendMaximumConcurrency": "12"})
 
     assert needed.alarms >= 10
     assert needed.roles >= 4
@@ -261,4 +263,4 @@ def test_needs_are_counted_in_the_templates(dev: Environment) -> None:
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod", "local"])
 def test_every_environment_says_what_it_is_expected_to_send(environment: str) -> None:
-    assert preflight_facts.volume(environment).emails_per_day > 0
+    assert facts.volume(environment).emails_per_day > 0

@@ -17,9 +17,9 @@ from notifications.ledger import Status
 from notifications.ledger_table import LedgerTable
 from notifications.times import iso
 from ops.errors import InputError, OpsError
-from ops.restore import Known, as_record
-from ops.restore_logs import FunctionLogs
-from ops.restore_table import Merge, SideTable
+from ops.restore.logs import FunctionLogs
+from ops.restore.rules import Known, as_record
+from ops.restore.table import Merge, SideTable
 from ops.targets import Deployed
 from tests.support.ledger_table import create_ledger_table, stored_items
 

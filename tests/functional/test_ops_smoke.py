@@ -9,8 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.smoke import DeadLetters
-from ops.smoke_steps import STEPS, Observed
+from ops.smoke.run import DeadLetters
+from ops.smoke.steps import STEPS, Observed
 
 OWN = '{"order_id": "smoke-1"}'
 OTHERS = [f"dead letter {number}" for number in range(25)]

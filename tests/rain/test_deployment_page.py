@@ -17,7 +17,8 @@ import pytest
 from ci.emulator import server
 from ci.emulator.server import Emulator
 from ci.rain import binary
-from ops import aws, deployment
+from ops import aws
+from ops.deploying import deployment
 from tests.support import markdown
 from tests.support.system import PROJECT, System, order, order_id
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ci.emulator import server
 from ops import aws
-from ops.deployment import find_stack, outputs_of
+from ops.deploying.deployment import find_stack, outputs_of
 from tests.emulator.clock import evaluate_alarms
 from tests.runbooks import pages
 from tests.runbooks.operator import Reader, Terminal

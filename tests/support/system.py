@@ -18,8 +18,9 @@ from ci.emulator import server
 from ci.emulator.control import ControlClient
 from ci.emulator.server import Emulator
 from notifications.email_types import EmailTypes
-from ops import aws, deployment
+from ops import aws
 from ops.aws import Aws
+from ops.deploying import deployment
 from ops.ledger import find_order
 
 PROJECT = Path(__file__).resolve().parents[2]

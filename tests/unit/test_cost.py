@@ -14,7 +14,7 @@ from ops.usage import Measured, month_of, shares
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENT_FILES = sorted((PROJECT / "parameters").glob("*.yaml"))
-VOLUMES = PROJECT / "ops" / "volumes.yaml"
+VOLUMES = PROJECT / "ops" / "preflight" / "volumes.yaml"
 ESSENTIALS, A_LA_CARTE, PRO = (cost.prices()["ses_plans"][name] for name in cost.plans())
 
 

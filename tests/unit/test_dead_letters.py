@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ops.dead_letters import DeadLetterQueue, Letter, Selection, grouped
-from ops.dead_letters_view import age
+from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection, grouped
+from ops.dead_letters.view import age
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ from notifications.order_event import parse
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms
-from ops.dead_letters import DeadLetterQueue, Letter
-from ops.dead_letters_verdicts import (
+from ops.dead_letters.letters import DeadLetterQueue, Letter
+from ops.dead_letters.verdicts import (
     Fate,
     FeedbackDiscard,
     FeedbackRedrive,

@@ -14,8 +14,8 @@ from notifications.ledger import NOT_ACCEPTED, EventRecorded, Record, Status, Wr
 from notifications.ledger_table import FEEDBACK_PATH_KEY
 from notifications.overdue import UNSENT
 from notifications.times import epoch_ms, iso
-from ops import restore
-from ops.restore import Known
+from ops.restore import rules
+from ops.restore.rules import Known
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = NotificationKey("0123", "order_confirmation")
@@ -52,12 +52,12 @@ def event(**fields: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize("status", list(Status))
 def test_records_come_back_as_they_were_when_the_logs_tell_the_rest(status: Status) -> None:
-    assert restore.to_insert(item(status), NOW, logs_tell=True) == item(status)
+    assert rules.to_insert(item(status), NOW, logs_tell=True) == item(status)
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_what_was_in_flight_is_given_up_when_no_log_tells_what_became_of_it(status: Status) -> None:
-    inserted = restore.to_insert(item(status), NOW, logs_tell=False)
+    inserted = rules.to_insert(item(status), NOW, logs_tell=False)
     assert inserted is not None
     if status in UNSENT:
         assert inserted["status"]["S"] == Status.ABANDONED
@@ -68,28 +68,28 @@ def test_what_was_in_flight_is_given_up_when_no_log_tells_what_became_of_it(stat
 
 def test_expired_records_stay_away() -> None:
     expired = item(expires_at={"N": str(int(NOW.timestamp()))})
-    assert restore.to_insert(expired, NOW, logs_tell=True) is None
+    assert rules.to_insert(expired, NOW, logs_tell=True) is None
 
 
 @pytest.mark.parametrize("key", [HOLD_KEY, FEEDBACK_PATH_KEY])
 def test_hold_and_feedback_path_never_come_from_a_backup(key: NotificationKey) -> None:
     own = {"order_key": {"S": key.order_key}, "notification": {"S": key.notification}}
-    assert restore.to_insert(own, NOW, logs_tell=True) is None
+    assert rules.to_insert(own, NOW, logs_tell=True) is None
 
 
 def test_audit_trail_comes_back() -> None:
     audit = {"order_key": {"S": "~audit"}, "notification": {"S": "2026"}, "expires_at": {"N": "9999999999"}}
-    assert restore.to_insert(audit, NOW, logs_tell=False) == audit
-    assert restore.known_of(audit) is None
+    assert rules.to_insert(audit, NOW, logs_tell=False) == audit
+    assert rules.known_of(audit) is None
 
 
 @pytest.mark.parametrize("live", list(Status))
 @pytest.mark.parametrize("known", ACCEPTED)
 def test_record_is_moved_up_by_the_ledger_s_rules_and_never_down(live: Status, known: Status) -> None:
     found = Known(known, "m-1", iso(NOW))
-    assert restore.moves_up({"status": live.value}, found) == (known.rank > live.rank)
+    assert rules.moves_up({"status": live.value}, found) == (known.rank > live.rank)
     if known.rank > live.rank:
-        written = restore.as_event(found, NOW).decide(Record(live))
+        written = rules.as_event(found, NOW).decide(Record(live))
         assert isinstance(written, Write)
         assert written.verdict == EventRecorded(known)
         assert written.guard.holds(Record(live))
@@ -98,12 +98,12 @@ def test_record_is_moved_up_by_the_ledger_s_rules_and_never_down(live: Status, k
 
 @pytest.mark.parametrize("status", sorted(NOT_ACCEPTED))
 def test_backup_shows_nothing_of_what_ses_had_not_accepted(status: Status) -> None:
-    assert restore.known_of(item(status)) is None
+    assert rules.known_of(item(status)) is None
 
 
 def test_damaged_record_is_noticed() -> None:
     with pytest.raises(ValueError, match="GARBLED"):
-        restore.moves_up({"status": "GARBLED"}, Known(Status.SENT, "m-1", iso(NOW)))
+        rules.moves_up({"status": "GARBLED"}, Known(Status.SENT, "m-1", iso(NOW)))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_damaged_record_is_noticed() -> None:
     ],
 )
 def test_logs_tell_how_far_an_email_has_come(lines: list[tuple[int, str]], status: Status) -> None:
-    known = restore.read_logs(lines)
+    known = rules.read_logs(lines)
     assert known.keys() == {KEY}
     assert (known[KEY].status, known[KEY].message_id) == (status, "m-1")
 
@@ -137,12 +137,12 @@ def test_logs_tell_how_far_an_email_has_come(lines: list[tuple[int, str]], statu
     ],
 )
 def test_lines_that_do_not_show_an_accepted_email_tell_nothing(other: tuple[int, str]) -> None:
-    assert restore.read_logs([other]) == {}
+    assert rules.read_logs([other]) == {}
 
 
 def test_record_made_from_a_log_is_one_that_the_ledger_s_rules_can_read() -> None:
-    known = restore.read_logs([email(), event(event_status="DELIVERED")])[KEY]
-    record = restore.as_record(KEY, known, NOW, NOW + timedelta(days=400))
+    known = rules.read_logs([email(), event(event_status="DELIVERED")])[KEY]
+    record = rules.as_record(KEY, known, NOW, NOW + timedelta(days=400))
     assert record["type"] == "order_confirmation"
     assert record["sent_at"] == iso(NOW)
     assert {"status", "attempt", "token", "send_by_ms", "fingerprint", "history"} <= record.keys()

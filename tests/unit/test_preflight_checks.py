@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ops import preflight
-from ops.deployment import load_settings
-from ops.environments import PARAMETERS
-from ops.preflight_account import PENDING
-from ops.preflight_dns import read
-from ops.preflight_facts import needs, volume
-from ops.preflight_findings import Facts, Finding, Severity, Unseen
-from ops.preflight_ses import belongs
+from ops.deploying.deployment import load_settings
+from ops.deploying.environments import PARAMETERS
+from ops.preflight import checks
+from ops.preflight.account import PENDING
+from ops.preflight.dns import read
+from ops.preflight.facts import needs, volume
+from ops.preflight.findings import Facts, Finding, Severity, Unseen
+from ops.preflight.ses import belongs
 
 MUST, SHOULD, UNKNOWN, OK = Severity.MUST, Severity.SHOULD, Severity.UNKNOWN, Severity.OK
 ACCOUNT = "111111111111"
@@ -63,7 +63,7 @@ READY = Facts(
 
 
 def found(facts: Facts, check: str) -> Finding:
-    [finding] = [one for one in preflight.check(facts) if one.check == check]
+    [finding] = [one for one in checks.check(facts) if one.check == check]
     return finding
 
 
@@ -80,20 +80,20 @@ def of_parameters(**changes: str) -> Facts:
 
 
 def test_account_that_lacks_nothing_is_ready() -> None:
-    findings = preflight.check(READY)
+    findings = checks.check(READY)
 
     assert {finding.severity for finding in findings} == {OK}
     assert not [finding for finding in findings if finding.remedy]
-    assert preflight.is_ready(findings)
+    assert checks.is_ready(findings)
 
 
 def test_worst_findings_come_first_and_only_those_that_must_be_mended_stop() -> None:
     facts = replace(of_ses(SendingEnabled=False), dmarc=None, alarms=Unseen("", "cloudwatch:DescribeAlarms"))
-    findings = preflight.check(facts)
+    findings = checks.check(facts)
 
     assert [finding.severity for finding in findings[:4]] == [MUST, SHOULD, UNKNOWN, OK]
-    assert not preflight.is_ready(findings)
-    assert preflight.is_ready([finding for finding in findings if finding.severity is not MUST])
+    assert not checks.is_ready(findings)
+    assert checks.is_ready([finding for finding in findings if finding.severity is not MUST])
 
 
 def test_every_finding_that_is_not_well_says_what_to_do() -> None:
@@ -109,7 +109,7 @@ def test_every_finding_that_is_not_well_says_what_to_do() -> None:
         alert_subscriptions=[],
         denied=["iam:CreateRole"],
     )
-    findings = [finding for finding in preflight.check(bad) if finding.severity is not OK]
+    findings = [finding for finding in checks.check(bad) if finding.severity is not OK]
 
     assert len(findings) > 8
     assert [finding.check for finding in findings if not finding.remedy] == []
@@ -258,7 +258,7 @@ def test_fallback_rate_above_the_accounts_would_be_throttled() -> None:
     finding = found(of_parameters(SesFallbackRatePerSecond="20"), "fallback rate")
 
     assert finding.severity is SHOULD
-    assert "fallback rate" not in [one.check for one in preflight.check(READY)]
+    assert "fallback rate" not in [one.check for one in checks.check(READY)]
 
 
 def test_account_should_suppress_bounces_and_complaints() -> None:
@@ -317,7 +317,7 @@ def test_publishers_of_this_account_must_exist_and_others_cannot_be_seen() -> No
     facts = replace(
         of_parameters(PublisherPrincipalArns=f"{ours}, {gone},{theirs}"), publishers={ours: True, gone: False}
     )
-    findings = {one.severity: one for one in preflight.check(facts) if one.check == "publishers"}
+    findings = {one.severity: one for one in checks.check(facts) if one.check == "publishers"}
 
     assert findings.keys() == {OK, MUST, UNKNOWN}
     assert gone in findings[MUST].what
@@ -369,4 +369,4 @@ def test_refused_look_is_unknown_and_names_the_right(fact: str, check: str) -> N
     finding = found(facts, check)
 
     assert (finding.severity, finding.remedy) == (UNKNOWN, "Allow service:Action.")
-    assert preflight.is_ready(preflight.check(facts))
+    assert checks.is_ready(checks.check(facts))

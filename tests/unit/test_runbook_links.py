@@ -12,7 +12,7 @@ import pytest
 from notifications import failures, telemetry
 from notifications.email_types import EmailTypes
 from notifications.ledger import Status
-from ops import environments, templates
+from ops.deploying import environments, templates
 from tests.runbooks import pages
 from tests.runbooks.commands import UnknownCommandError, check_block, check_mention, options
 from tests.runbooks.pages import DRILLS, INDEX, SECTIONS, Page

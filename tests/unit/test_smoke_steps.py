@@ -10,7 +10,7 @@ import pytest
 from notifications.email_types import EmailTypes
 from notifications.order_event import InvalidOrderEventError, parse
 from notifications.probe import is_synthetic
-from ops.smoke_steps import MISSING_FIELD, OBJECTIVE_SECONDS, STEPS, WATCH_SECONDS, Observed, State, event
+from ops.smoke.steps import MISSING_FIELD, OBJECTIVE_SECONDS, STEPS, WATCH_SECONDS, Observed, State, event
 
 PATIENCE = 120.0
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

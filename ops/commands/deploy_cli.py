@@ -1,0 +1,162 @@
+"""The commands that change what is deployed: `artifacts`, `deploy`, `nest`, `destroy`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ops.deploying import artifacts as releases
+from ops.deploying import destruction, environments, plan_view, rollout, templates
+from ops.deploying.deployment import Plan
+from ops.deploying.rollout import Result, Target
+from ops.output import Progress, answers, plain, print_json, table
+
+NO = 1
+
+Env = Annotated[
+    str | None,
+    typer.Option("--env", help="Environment: a file of parameters/. Without it, the one on this machine."),
+]
+OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
+Stack = Annotated[
+    str | None, typer.Option(help="One stack that stands alone, by name. Without it, root with all of them.")
+]
+Region = Annotated[
+    str | None, typer.Option(help="AWS region (default: AWS_REGION, or the profile's).", show_default=False)
+]
+OnlyPlan = Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, except where data would be lost.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The operator at a terminal: sees plans on stdout, is asked on stderr."""
+
+    says_yes: bool
+    as_json: bool
+
+    def sees(self, plan: Plan) -> None:
+        """Show a plan."""
+        if self.as_json:
+            return
+        if plan.change_set_id is not None:
+            answers().print(plan_view.table_of(plan))
+        answers().print(plain(plan_view.summary(plan)), soft_wrap=True)
+
+    def agrees(self, question: str) -> bool:
+        """Ask for yes or no."""
+        return self.says_yes or typer.confirm(question, err=True)
+
+    def confirms(self, danger: str, name: str) -> bool:
+        """Ask for the name, whatever --yes says."""
+        Progress().done(danger, "!")
+        return bool(typer.prompt(f"Type {name} to go on", err=True, default="", show_default=False) == name)
+
+
+def artifacts(env: OneEnv, region: Region = None) -> None:
+    """Build, upload, and print the release as parameters for `rain deploy --params`."""
+    to = _target(env, region)
+    release = releases.publish(to.aws, to.environment, Progress(), poll_seconds=to.poll_seconds)
+    sys.stdout.write(",".join(f"{name}={value}" for name, value in release.parameters.items()) + "\n")
+
+
+def deploy(
+    env: Env = None,
+    stack: Stack = None,
+    region: Region = None,
+    only_plan: OnlyPlan = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Deploy the working tree: show what would change, ask, do it. Exit code 1: it was declined."""
+    to = _target(env, region)
+    result = rollout.deploy(
+        to, stack or templates.ROOT, Terminal(yes, as_json), Progress(), only_plan=only_plan
+    )
+    _finish(to, result, as_json=as_json)
+
+
+def nest(
+    env: OneEnv,
+    region: Region = None,
+    only_plan: OnlyPlan = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Hand the stacks of an environment, deployed alone so far, over to a new root."""
+    to = _target(env, region)
+    result = rollout.nest(to, Terminal(yes, as_json), Progress(), only_plan=only_plan)
+    _finish(to, result, as_json=as_json)
+
+
+def destroy(
+    env: OneEnv,
+    stack: Stack = None,
+    region: Region = None,
+    delete_data: Annotated[
+        bool,
+        typer.Option("--delete-data", help="Also delete ledger, keys, queues and logs; asks for the name."),
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Delete an environment's stacks; what holds data is kept, and listed. Exit code 1: it was declined."""
+    of = _target(env, region)
+    done = destruction.destroy(of, stack, Terminal(yes, as_json), Progress(), delete_data=delete_data)
+    if done is None:
+        raise typer.Exit(NO)
+    if as_json:
+        print_json(
+            {
+                "stacks": done.stack_names,
+                "kept": [{"type": one.resource_type, "id": one.physical_id} for one in done.kept],
+                "deleted": [
+                    {"type": one.resource_type, "id": one.physical_id, "undo": undo}
+                    for one, undo in done.deleted
+                ],
+            }
+        )
+        return
+    rows = [("kept", one.resource_type.removeprefix("AWS::"), one.physical_id, "") for one in done.kept]
+    rows += [
+        ("deleted", one.resource_type.removeprefix("AWS::"), one.physical_id, undo)
+        for one, undo in done.deleted
+    ]
+    if rows:
+        answers().print(table("", "Type", "Id", "", rows=rows))
+    if done.kept:
+        Progress().done(
+            "the next deployment stack by stack adopts what was kept; --delete-data deletes it", "!"
+        )
+
+
+def _target(env: str | None, region: str | None) -> Target:
+    to = rollout.target(env, region)
+    if env not in (None, environments.LOCAL):
+        progress = Progress()
+        progress.done(str(to), "→")
+        if lines := to.environment.placeholders():
+            progress.done(f"still an example's values: {'; '.join(lines)}", "!")
+    return to
+
+
+def _finish(to: Target, result: Result, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "environment": to.environment.name,
+                "account": to.aws.account,
+                "region": to.aws.region,
+                "stack": result.stack_name,
+                "plans": [plan_view.as_json(plan) for plan in result.plans],
+                "outcome": result.deployed.outcome if result.deployed else None,
+                "outputs": result.deployed.outputs if result.deployed else {},
+            }
+        )
+    if result.is_declined:
+        Progress().done("nothing was changed", "!")
+        raise typer.Exit(NO)

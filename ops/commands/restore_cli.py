@@ -1,0 +1,159 @@
+"""The command that brings a lost or damaged ledger back: `restore`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from notifications.audit import Decision
+from notifications.times import iso
+from ops import audit, targets
+from ops.audit import Reason
+from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.hold_cli import hold_of
+from ops.errors import InputError
+from ops.output import Progress, answers, print_json, table
+from ops.restore import rules
+from ops.restore.logs import FunctionLogs
+from ops.restore.table import Merge, Merged, SideTable
+from ops.targets import Deployed
+
+POLL_SECONDS, EMULATOR_POLL_SECONDS = 10.0, 0.2
+NO = 1
+
+DONE = {
+    "inserted": "put back, as they were",
+    "moved_up": "moved up: the backup or the logs knew better",
+    "from_logs": "put back as sent: no backup has them, but the logs",
+    "kept": "left alone: as new as the backup, or newer",
+    "left_out": "left out: expired, or the system's own",
+}
+
+
+def restore(
+    to: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="With its offset, such as 2026-11-24T06:00:00Z.")
+    ],
+    reason: Reason,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")] = False,
+    env: Env = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Bring back what the ledger has lost since a moment, and lose nothing newer. Sending stays on hold.
+
+    Safe to interrupt: the same command goes on. Exit code 1: some records are damaged and left as they are.
+    """
+    moment = _moment(to)
+    of = targets.find(env, region)
+    decision = audit.decision(of, reason)
+    ledger_name = of.outputs["LedgerTableName"]
+    side = SideTable(of.aws.dynamodb, ledger_name, moment)
+    if side.status() is None:
+        side.check()
+    logs = FunctionLogs(of, moment)
+    if not yes:
+        _tell_plan(side, logs, decision.at)
+        if as_json:
+            print_json(_as_json(side, None))
+        return
+    progress = Progress()
+    _hold(of, decision, progress)
+    audit.record(of, "restore", decision, to=iso(moment), side_table=side.name)
+    _restore(side, progress, _poll_seconds(of))
+    merged = _merge(of, side, logs, decision, progress)
+    side.delete()
+    progress.done(f"table {side.name} deleted")
+    if as_json:
+        print_json(_as_json(side, merged))
+    else:
+        answers().print(table(rows=[(merged.counts[name], text) for name, text in DONE.items()]))
+    for key in merged.damaged:
+        progress.done(f"record {key} is damaged: delete it, then run the same command again", "!")
+    progress.done("sending stays on hold: look at some orders with `notify find`, then `notify resume`", "!")
+    if merged.damaged:
+        raise typer.Exit(NO)
+
+
+def _as_json(side: SideTable, merged: Merged | None) -> dict[str, Any]:
+    counts = {name: merged.counts[name] for name in DONE} if merged else None
+    return {
+        "side_table": side.name,
+        "restored": merged is not None,
+        "counts": counts,
+        "damaged": merged.damaged if merged else [],
+    }
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(f"{text!r} is no time.", "Write it with its offset, such as 2026-11-24T06:00:00Z.")
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _tell_plan(side: SideTable, logs: FunctionLogs, now: datetime) -> None:
+    progress = Progress()
+    progress.done("sending would be held until `notify resume`")
+    exists = side.status()
+    progress.done(
+        f"table {side.name} is there already: it would be gone on from"
+        if exists
+        else f"the ledger as it was would be restored to table {side.name}: minutes to an hour"
+    )
+    progress.done(
+        "missing records would be put back, records that are behind moved up, and nothing else changed; what "
+        + (
+            "was sent since then is learnt from the functions' logs"
+            if logs.tell(now)
+            else "was in flight then would be given up (ABANDONED), since no logs tell what became of it"
+        )
+    )
+    progress.done("nothing was changed; --yes does it", "!")
+
+
+def _hold(of: Deployed, decision: Decision, progress: Progress) -> None:
+    sending = hold_of(of)
+    held = Decision(decision.by, decision.at, f"restore of the ledger: {decision.reason}")
+    is_new = sending.hold(held)
+    functions, mapping = of.aws.client("lambda"), of.outputs["SendEmailMappingId"]
+    with progress.doing("waiting for sending to stop"):
+        while functions.get_event_source_mapping(UUID=mapping)["State"] != "Disabled":
+            time.sleep(_poll_seconds(of))
+    progress.done("sending is on hold" if is_new else "sending was on hold already")
+
+
+def _restore(side: SideTable, progress: Progress, poll_seconds: float) -> None:
+    if side.status() is None:
+        side.begin()
+        progress.done(f"restoring to table {side.name}")
+    else:
+        progress.done(f"going on with table {side.name}")
+    with progress.doing("restoring"):
+        side.wait(poll_seconds, progress.now)
+
+
+def _merge(
+    of: Deployed, side: SideTable, logs: FunctionLogs, decision: Decision, progress: Progress
+) -> Merged:
+    now = decision.at
+    merge = Merge(of.aws.dynamodb, of.outputs["LedgerTableName"], now, now + logs.record_retention)
+    logs_tell = logs.tell(now)
+    with progress.doing("merging"):
+        for page in side.pages():
+            merge.restored(page, logs_tell=logs_tell)
+            progress.now(f"merging: {merge.done.counts.total():,} items looked at")
+        progress.now("reading the functions' logs")
+        merge.logged(rules.read_logs(logs.lines()))
+    progress.done("merged")
+    return merge.done
+
+
+def _poll_seconds(of: Deployed) -> float:
+    return EMULATOR_POLL_SECONDS if of.aws.is_emulator else POLL_SECONDS

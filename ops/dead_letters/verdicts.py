@@ -1,0 +1,245 @@
+"""What would become of a dead letter, by the newest code: the very functions that run in Lambda judge it.
+
+Pure: no AWS, no terminal; the ledger is asked by a function that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from notifications import ses_events
+from notifications.email_types import EmailTypes
+from notifications.keys import NotificationKey
+from notifications.ledger import Abandonment, AlreadyHandled, InFlight, Record, Status
+from notifications.order_event import InvalidOrderEventError, Notification, parse
+from notifications.rendering import Renderer, RenderingError
+from notifications.sending import key_of, record_attributes
+from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError
+from notifications.settings import SendSettings
+from notifications.times import epoch_ms, iso
+from ops.dead_letters.letters import Letter
+
+FindRecord: TypeAlias = Callable[[NotificationKey], Record | None]
+
+UNSENT = (Status.READY, Status.SENDING)
+NEVER_SENT = (Status.FAILED, Status.ABANDONED)
+
+
+class Fate(StrEnum):
+    """What is done with a message."""
+
+    REDRIVE = "redriven"
+    ABANDON = "abandoned"
+    DELETE = "deleted"
+    LEAVE = "left"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A message's fate and why.
+
+    Parameters
+    ----------
+    text
+        In words that hold nothing of a customer's.
+    key, status
+        Of its notification, if the message tells which that is, and of its record, if there is one.
+    """
+
+    fate: Fate
+    text: str
+    key: NotificationKey | None = None
+    status: Status | None = None
+
+
+class Judge(Protocol):
+    """Decides on one message; asks the ledger anew each time."""
+
+    def __call__(self, letter: Letter) -> Judgement: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the newest code makes of an order event.
+
+    Parameters
+    ----------
+    notification
+        None if it cannot be read.
+    refusal
+        Field and reason if no email can be made of it.
+    """
+
+    notification: Notification | None = None
+    refusal: str | None = None
+
+
+class Orders:
+    """Reads order events as `send_email` does."""
+
+    def __init__(self) -> None:
+        self._types = EmailTypes()
+        self._renderer = Renderer()
+
+    def read(self, body: str, now: datetime) -> Order:
+        """Read and render one."""
+        try:
+            notification = parse(body, now, self._types)
+        except InvalidOrderEventError as error:
+            return Order(refusal=f"{error.field} {error.reason}")
+        try:
+            self._renderer.render(notification)
+        except RenderingError as error:
+            return Order(notification, f"(email) {error}")
+        return Order(notification)
+
+
+@dataclass(frozen=True)
+class OrderRedrive:
+    """Judges order events that are to be redriven."""
+
+    orders: Orders
+    settings: SendSettings
+    find: FindRecord
+    now: Callable[[], datetime]
+
+    def __call__(self, letter: Letter) -> Judgement:
+        """What the send function would do with it."""
+        order = self.orders.read(letter.body, self.now())
+        notification = order.notification
+        if notification is None:
+            return Judgement(Fate.LEAVE, f"would be refused again: {order.refusal}")
+        key = key_of(notification, notification.resend_id)
+        record = self.find(key)
+        status = record.status if record else None
+        if order.refusal:
+            return Judgement(Fate.LEAVE, f"would be refused again: {order.refusal}", key, status)
+        if record and record.status not in UNSENT:
+            return _handled(record, notification, key)
+        hours = self.settings.maximum_event_age_hours
+        if self.now() - notification.occurred_at > timedelta(hours=hours):
+            text = f"too old: {notification.occurred_at_field} is more than {hours} h ago"
+            return Judgement(Fate.LEAVE, text, key, status)
+        text = "will be sent"
+        if status is Status.SENDING:
+            text = "will be sent, unless SES has it: the outcome of an attempt is not known yet"
+        return Judgement(Fate.REDRIVE, text, key, status)
+
+
+def _handled(record: Record, notification: Notification, key: NotificationKey) -> Judgement:
+    was_sent = record.status not in NEVER_SENT
+    said = f"already sent ({record.status})" if was_sent else f"ended before, unsent ({record.status})"
+    if record.fingerprint != notification.fingerprint:
+        text = f"{said}, but with other content: nothing would be sent; look at it, then discard it"
+        return Judgement(Fate.LEAVE, text, key, record.status)
+    return Judgement(Fate.DELETE, f"{said}: skipped, deleted as done", key, record.status)
+
+
+@dataclass(frozen=True)
+class FeedbackRedrive:
+    """Judges SES events that are to be redriven."""
+
+    find: FindRecord
+    now: Callable[[], datetime]
+
+    def __call__(self, letter: Letter) -> Judgement:
+        """What the tracking function would do with it."""
+        event, problem = read_event(letter.body, self.now())
+        if event is None:
+            return Judgement(Fate.LEAVE, problem)
+        record = self.find(event.key)
+        if record is None:
+            text = "an orphan: there is no such notification (any more), nothing would be recorded"
+            return Judgement(Fate.LEAVE, text, event.key)
+        if event.event.id in record.history:
+            text = "recorded already: skipped, deleted as done"
+            return Judgement(Fate.DELETE, text, event.key, record.status)
+        return Judgement(Fate.REDRIVE, "will be recorded", event.key, record.status)
+
+
+def read_event(body: str, now: datetime) -> tuple[TrackedEvent | None, str]:
+    """Read an SES event as `track_delivery` does; else what is wrong with it."""
+    try:
+        return ses_events.read(body, iso(now)), ""
+    except ForeignEventError as error:
+        return None, f"not about one of our emails: {error}"
+    except UnreadableEventError as error:
+        return None, f"would be refused again: {error}"
+
+
+@dataclass(frozen=True)
+class OrderDiscard:
+    """Judges order events that are to be discarded.
+
+    Parameters
+    ----------
+    reason
+        Why they are; becomes part of the record.
+    """
+
+    orders: Orders
+    settings: SendSettings
+    find: FindRecord
+    now: Callable[[], datetime]
+    reason: str
+
+    def __call__(self, letter: Letter) -> Judgement:
+        """Whether its notification can be given up, and what becomes of the message."""
+        given_up = self.abandonment(letter)
+        if given_up is None:
+            return Judgement(
+                Fate.DELETE, "cannot be read, so it has no record: deleted, noted in the audit trail"
+            )
+        key, abandonment = given_up
+        record = self.find(key)
+        status = record.status if record else None
+        match abandonment.decide(record):
+            case InFlight(look_again_ms):
+                until = iso(datetime.fromtimestamp(look_again_ms / 1000, UTC))
+                text = f"left: an attempt may be under way, or an event about it, until {until}"
+                return Judgement(Fate.LEAVE, text, key, status)
+            case AlreadyHandled():
+                return Judgement(
+                    Fate.DELETE, f"the record stays {status}: only the message is deleted", key, status
+                )
+        text = "will be marked ABANDONED and deleted: no later copy of the order is sent"
+        return Judgement(Fate.ABANDON, text, key, status)
+
+    def abandonment(self, letter: Letter) -> tuple[NotificationKey, Abandonment] | None:
+        """How its notification is given up; None if the message does not tell which that is."""
+        now = self.now()
+        notification = self.orders.read(letter.body, now).notification
+        if notification is None:
+            return None
+        expires_at = now + timedelta(days=self.settings.record_retention_days)
+        return key_of(notification, notification.resend_id), Abandonment(
+            now_ms=epoch_ms(now),
+            at=iso(now),
+            reason=self.reason,
+            fingerprint=notification.fingerprint,
+            settle_window_ms=self.settings.settle_window_seconds * 1000,
+            attributes=record_attributes(
+                notification,
+                letter.correlation_id,
+                self.settings.recipient_hash_key,
+                expires_at,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class FeedbackDiscard:
+    """Judges SES events that are to be discarded: they have no record of their own."""
+
+    redrive: FeedbackRedrive
+
+    def __call__(self, letter: Letter) -> Judgement:
+        """What is lost with it."""
+        judged = self.redrive(letter)
+        lost = judged.fate is Fate.REDRIVE
+        text = "deleted, and what it says is lost: redriven, it would be recorded" if lost else "deleted"
+        return Judgement(Fate.DELETE, text, judged.key, judged.status)

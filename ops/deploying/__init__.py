@@ -1,0 +1,1 @@
+"""What changes what is deployed: artifacts, plans, rollouts, protection, removal."""

@@ -1,0 +1,126 @@
+"""The templates of the project as the deployment needs them: parameters, outputs, resources, order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+STACKS = Path(__file__).resolve().parents[2] / "stacks"
+ROOT = "root"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, which it writes out: `!Ref X` becomes `{"Ref": "X"}`."""
+
+
+def _written_out(loader: _Loader, function: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_scalar(cast("yaml.ScalarNode", node))
+        value = value.split(".", 1) if function == "GetAtt" else value
+    return {function if function in ("Ref", "Condition") else f"Fn::{function}": value}
+
+
+_Loader.add_multi_constructor("!", _written_out)
+
+
+@dataclass(frozen=True)
+class Template:
+    """One template."""
+
+    name: str
+    document: dict[str, Any]
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of its parameters."""
+        return frozenset(self.document["Parameters"])
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Names of its outputs."""
+        return frozenset(self.document["Outputs"])
+
+    @property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Its resources by logical id."""
+        resources: dict[str, dict[str, Any]] = self.document["Resources"]
+        return resources
+
+
+def path(name: str) -> Path:
+    """Where a template is."""
+    return STACKS / f"{name}.yaml"
+
+
+@cache
+def load(name: str) -> Template:
+    """Read `stacks/<name>.yaml`."""
+    return Template(name, yaml.load(path(name).read_text(), _Loader))  # noqa: S506 - a safe loader
+
+
+@cache
+def children() -> tuple[str, ...]:
+    """Names of the stacks that root nests, each after those whose outputs it takes."""
+    names = sorted(path.stem for path in STACKS.glob("*.yaml") if path.stem != ROOT)
+    order = {name: [other for other in names if other != name and needs(name, other)] for name in names}
+    return tuple(TopologicalSorter(order).static_order())
+
+
+def needs(name: str, other: str) -> frozenset[str]:
+    """Parameters of a stack that outputs of another one feed."""
+    return load(name).parameters & load(other).outputs
+
+
+def nested_id(name: str) -> str:
+    """Logical id of a stack in root."""
+    return f"{name.capitalize()}Stack"
+
+
+def only(name: str, logical_ids: set[str]) -> dict[str, Any]:
+    """The template with some of its resources, to import just these.
+
+    A property that refers to any other resource is left out: an update with the whole template adds it.
+    """
+    document = load(name).document
+    others = load(name).resources.keys() - logical_ids
+    resources = {}
+    for logical_id in sorted(logical_ids):
+        definition = load(name).resources[logical_id]
+        properties = {
+            key: value
+            for key, value in definition.get("Properties", {}).items()
+            if not others & _references(value)
+        }
+        resources[logical_id] = definition | {"Properties": properties}
+    kept: dict[str, Any] = {
+        key: document[key] for key in ("Parameters", "Mappings", "Conditions") if key in document
+    }
+    return {**kept, "Resources": resources}
+
+
+def _references(value: Any) -> set[str]:
+    """Logical ids and parameters that a value refers to."""
+    if isinstance(value, list):
+        return set().union(*map(_references, value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*map(_references, value.values()))
+    if "Ref" in value:
+        found.add(value["Ref"])
+    if "Fn::GetAtt" in value:
+        found.add(value["Fn::GetAtt"][0])
+    if "Fn::Sub" in value:
+        text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
+        found |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)}", text)}
+    return found

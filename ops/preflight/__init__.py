@@ -1,0 +1,1 @@
+"""What an account lacks before a deployment: facts from AWS, and pure checks of them."""

@@ -1,0 +1,1 @@
+"""Orders that try a deployment from end to end."""
