@@ -1,8 +1,9 @@
-"""`notify`: the operators' commands. Each parses its arguments, calls one thing and shows the answer."""
+"""`notify`: which commands there are, and how errors are shown."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 from urllib.error import URLError
 
 import typer
@@ -10,8 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
-from ops import demo as demonstration
-from ops import local, publishing, targets
 from ops.commands import (
     audit_cli,
     cost_cli,
@@ -19,7 +18,9 @@ from ops.commands import (
     dlq_cli,
     find_cli,
     hold_cli,
+    local_cli,
     preflight_cli,
+    publish_cli,
     resend_cli,
     restore_cli,
     smoke_cli,
@@ -27,15 +28,12 @@ from ops.commands import (
     suppression_cli,
 )
 from ops.errors import OpsError, explained
-from ops.files import read
-from ops.output import Progress, answers, plain, print_error, print_json, table
-from ops.output import inbox as inbox_table
+from ops.output import print_error
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the answer is no (nothing found, not running, not as expected); "
     "2 wrong usage or input; 3 it could not be done, and the message says what to do next."
 )
-NO = 1
 
 
 class Commands(TyperGroup):
@@ -59,6 +57,53 @@ class Commands(TyperGroup):
         raise typer.Exit(failure.exit_code)
 
 
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Orders and their emails": {
+        "publish": publish_cli.publish,
+        "find": find_cli.find,
+        "resend": resend_cli.resend,
+    },
+    "How it goes": {"stats": stats_cli.stats, "cost": cost_cli.cost, "audit": audit_cli.audit},
+    "When something is wrong": {
+        "hold": hold_cli.hold,
+        "resume": hold_cli.resume,
+        "restore": restore_cli.restore,
+    },
+    "Deployment": {
+        "preflight": preflight_cli.preflight,
+        "deploy": deploy_cli.deploy,
+        "smoke": smoke_cli.smoke,
+        "artifacts": deploy_cli.artifacts,
+        "nest": deploy_cli.nest,
+        "destroy": deploy_cli.destroy,
+    },
+    "On this machine": {"demo": local_cli.demo},
+}
+"""By the headings of the help."""
+
+GROUPS: dict[str, tuple[str, str, dict[str, Callable[..., None]]]] = {
+    "dlq": (
+        "When something is wrong",
+        "Messages that were not handled: look at them, redrive them, discard them.",
+        {
+            "list": dlq_cli.list_,
+            "show": dlq_cli.show,
+            "redrive": dlq_cli.redrive,
+            "discard": dlq_cli.discard,
+        },
+    ),
+    "suppression": (
+        "When something is wrong",
+        "The account's list of addresses to which SES sends nothing.",
+        {"show": suppression_cli.show, "remove": suppression_cli.remove},
+    ),
+    "local": (
+        "On this machine",
+        "The whole system on this machine, on an emulated AWS. Nothing here can reach a real account.",
+        {"up": local_cli.up, "down": local_cli.down, "status": local_cli.status, "inbox": local_cli.inbox},
+    ),
+}
+
 app = typer.Typer(
     cls=Commands,
     name="notify",
@@ -68,157 +113,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-local_app = typer.Typer(
-    help="The whole system on this machine, on an emulated AWS. Nothing here can reach a real account.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-)
-suppression_app = typer.Typer(
-    help="The account's list of addresses to which SES sends nothing.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-)
-app.add_typer(local_app, name="local")
-app.add_typer(suppression_app, name="suppression")
-dlq_app = typer.Typer(
-    help="Messages that were not handled: look at them, redrive them, discard them.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-)
-app.add_typer(dlq_app, name="dlq")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
-
-
-@local_app.command(epilog=EXIT_CODES)
-def up(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            help=f"TCP port for the emulator (default {local.DEFAULT_PORT}, or where it runs already).",
-            min=1,
-            max=65535,
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Start the emulator and deploy the working tree; when it runs already, deploy what has changed."""
-    progress = Progress()
-    local.up(port, progress)
-    progress.done("ready: send an order with `notify publish FILE`, stop with `notify local down`")
-
-
-@local_app.command(epilog=EXIT_CODES)
-def down() -> None:
-    """Stop the emulator. All that was deployed and sent on it is gone."""
-    environment = local.find()
-    if environment is None:
-        Progress().done("nothing to stop: the emulator is not running")
-        return
-    environment.down()
-    Progress().done(f"emulator at {environment.endpoint_url} stopped")
-
-
-@local_app.command(epilog=EXIT_CODES)
-def status(as_json: Json = False) -> None:
-    """Tell what runs: endpoint, stack, messages in the queues, mails accepted. Exit code 1: not running."""
-    environment = local.find()
-    state = environment.status() if environment else local.NOT_RUNNING
-    if as_json:
-        print_json(state)
-    elif environment is None:
-        answers().print("The emulator is not running. Start it with `notify local up`.")
-    else:
-        _print_status(state)
-    if environment is None:
-        raise typer.Exit(NO)
-
-
-@local_app.command(epilog=EXIT_CODES)
-def inbox(as_json: Json = False) -> None:
-    """List the mails that SES accepted, oldest first."""
-    mails = local.get().control.accepted()
-    keys = ("to", "from", "subject", "html", "text", "message_id", "tags", "configuration_set")
-    if as_json:
-        print_json([{key: mail[key] for key in keys} for mail in mails])
-        return
-    answers().print(inbox_table(mails) if mails else "No mail yet.")
-
-
-@app.command(epilog=EXIT_CODES)
-def publish(
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|-", help="Order events: a JSON object, an array, or one object a line; - is stdin."
-        ),
-    ],
-    raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
-    env: deploy_cli.Env = None,
-    region: deploy_cli.Region = None,
-    as_json: Json = False,
-) -> None:
-    """Put order events on the topic, as an order system does."""
-    content = read(file)
-    events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
-    to = targets.find(env, region)
-    published = [publishing.publish(to.aws.sns, to.outputs["OrderEventsTopicArn"], event) for event in events]
-    if as_json:
-        print_json([{"message_id": done.message_id, "order_id": done.order_id} for done in published])
-        return
-    for done in published:
-        answers().print(
-            plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True
-        )
-
-
-@app.command(epilog=EXIT_CODES)
-def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the system running.")] = False,
-) -> None:
-    """Run the whole system here, send orders of all kinds through it, show what became of each."""
-    if not demonstration.run(Progress(), answers(), keep=keep):
-        raise typer.Exit(NO)
-
-
-for command in (
-    find_cli.find,
-    stats_cli.stats,
-    audit_cli.audit,
-    resend_cli.resend,
-    restore_cli.restore,
-    cost_cli.cost,
-    preflight_cli.preflight,
-    smoke_cli.smoke,
-    hold_cli.hold,
-    hold_cli.resume,
-    deploy_cli.artifacts,
-    deploy_cli.deploy,
-    deploy_cli.nest,
-    deploy_cli.destroy,
-):
-    app.command(epilog=EXIT_CODES)(command)
-suppression_app.command(epilog=EXIT_CODES)(suppression_cli.show)
-suppression_app.command(epilog=EXIT_CODES)(suppression_cli.remove)
-dlq_app.command("list", epilog=EXIT_CODES)(dlq_cli.list_)
-dlq_app.command(epilog=EXIT_CODES)(dlq_cli.show)
-dlq_app.command(epilog=EXIT_CODES)(dlq_cli.redrive)
-dlq_app.command(epilog=EXIT_CODES)(dlq_cli.discard)
-
-
-def _print_status(state: dict[str, Any]) -> None:
-    queues = [
-        (name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight, {depth['delayed']} delayed")
-        for name, depth in state["queues"].items()
-    ]
-    stack = state["stack"]
-    rows = [
-        ("endpoint", state["endpoint"]),
-        (stack["name"], stack["status"] or "not deployed"),
-        ("mails accepted", state["mails_accepted"]),
-        *queues,
-    ]
-    answers().print(table(rows=rows))
+for heading, commands in COMMANDS.items():
+    for name, command in commands.items():
+        app.command(name, epilog=EXIT_CODES, rich_help_panel=heading)(command)
+for group, (heading, text, commands) in GROUPS.items():
+    sub_app = typer.Typer(help=text, epilog=EXIT_CODES, no_args_is_help=True)
+    for name, command in commands.items():
+        sub_app.command(name, epilog=EXIT_CODES)(command)
+    app.add_typer(sub_app, name=group, rich_help_panel=heading)
 
 
 def main() -> None:

@@ -57,10 +57,13 @@ class Terminal:
         return bool(typer.prompt(f"Type {name} to go on", err=True, default="", show_default=False) == name)
 
 
-def artifacts(env: OneEnv, region: Region = None) -> None:
+def artifacts(env: OneEnv, region: Region = None, as_json: Json = False) -> None:
     """Build, upload, and print the release as parameters for `rain deploy --params`."""
     to = _target(env, region)
     release = releases.publish(to.aws, to.environment, Progress(), poll_seconds=to.poll_seconds)
+    if as_json:
+        print_json(release.parameters)
+        return
     sys.stdout.write(",".join(f"{name}={value}" for name, value in release.parameters.items()) + "\n")
 
 

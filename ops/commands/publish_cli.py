@@ -1,0 +1,38 @@
+"""The command that puts order events on the topic: `publish`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ops import publishing, targets
+from ops.commands.deploy_cli import Env, Json, Region
+from ops.files import read
+from ops.output import answers, plain, print_json
+
+
+def publish(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-", help="Order events: a JSON object, an array, or one object a line; - is stdin."
+        ),
+    ],
+    raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
+    env: Env = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Put order events on the topic, as an order system does."""
+    content = read(file)
+    events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
+    to = targets.find(env, region)
+    published = [publishing.publish(to.aws.sns, to.outputs["OrderEventsTopicArn"], event) for event in events]
+    if as_json:
+        print_json([{"message_id": done.message_id, "order_id": done.order_id} for done in published])
+        return
+    for done in published:
+        answers().print(
+            plain(f"{done.order_id or '(no order id)'}  message {done.message_id}"), soft_wrap=True
+        )
