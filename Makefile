@@ -18,7 +18,7 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 	$(RUN) notify demo $(if $(KEEP),--keep)
 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) pytest -n 3 --dist loadfile
 
 verify: lint test runbooks ## The complete check: lint, test, runbooks, chaos, two regions, rain
 	$(MAKE) chaos

@@ -14,7 +14,10 @@ from typer.exceptions import TyperException
 from ops import cli
 from tests.runbooks import aws_cli
 
-OF_THE_SHELL = {"export", "grep", "git", "make", "sed", "test", "printf", "curl"}
+OF_THE_SHELL = {
+    *("curl", "date", "echo", "export", "git", "grep", "make", "printf", "sed", "seq", "test", "tr"),
+    *("for", "done"),
+}
 """Programs that every operator has; what they are asked is seen when a test runs it."""
 SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 SEPARATORS = re.compile(r"^[;|&\n]+$")
@@ -55,9 +58,11 @@ def check(words: list[str]) -> None:
     UnknownCommandError
         There is none, or it does not take these arguments.
     """
-    if words[0] == "!":
+    if words[0] in ("!", "do"):
         words = words[1:]
     match words:
+        case []:
+            return
         case ["uv", "run", "notify", *arguments]:
             _check_notify(arguments)
         case ["aws", *arguments]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tests.runbooks import pages
@@ -39,9 +41,11 @@ class Terminal:
     placeholders: Mapping[str, str]
 
     def paste(self, block: str) -> Done:
-        """Run a block as it is, answering what it asks with yes."""
+        """Run a block as it is, answering what it asks with yes. What it exports the next one finds."""
+        self._state.touch()
+        keep = f"source '{self._state}'; trap \"export -p > '{self._state}'\" EXIT"
         done = subprocess.run(
-            ["bash", "-euc", f"{pages.preamble()}\n{block}"],
+            ["bash", "-euc", f'{keep}\ntest -z "${{ENV-}}" || {pages.preamble()}\n{block}'],
             cwd=self.workspace.folder,
             env=self._variables,
             input=YES,
@@ -52,6 +56,10 @@ class Terminal:
             timeout=PATIENCE_SECONDS,
         )
         return Done(done.returncode, done.stdout)
+
+    @cached_property
+    def _state(self) -> Path:
+        return self.workspace.folder.parent / f"shell-{uuid.uuid4().hex}.sh"
 
     @property
     def _variables(self) -> dict[str, str]:
@@ -93,10 +101,10 @@ class Reader:
         """Look, as the page says; returns what each block printed. Looking may find nothing."""
         return [self.paste(block, ANSWERS) for block in self.page.blocks("Check")]
 
-    def act(self, *containing: str) -> str:
-        """Do what the page says: the blocks that contain these texts, or else all of them."""
-        blocks = self.page.blocks("Act")
-        chosen = [self._block(blocks, text) for text in containing] or blocks
+    def act(self, containing: str = "") -> str:
+        """Do what the page says: the blocks that contain this text, or else all of them."""
+        chosen = [block for block in self.page.blocks("Act") if containing in block]
+        assert chosen, f"{self.page.name}: no block of Act has {containing!r}"
         return "".join(map(self.paste, chosen))
 
     def afterwards(self) -> list[str]:
@@ -128,7 +136,8 @@ class Reader:
 
     def finish(self) -> None:
         """Make sure that nothing of the page is left untried."""
-        left = [block for block in self.page.all_blocks if not self._pasted[block]]
+        set_by_us = pages.INDEX.blocks(pages.FIRST_PASTE)
+        left = [block for block in self.page.all_blocks if not self._pasted[block] and block not in set_by_us]
         assert not left, f"{self.page.name} has commands that no test runs: {left}"
 
     def _verify(self, block: str) -> Done:
@@ -139,10 +148,6 @@ class Reader:
             f"{self.page.name}: {block}\n(exit {done.exit_code})\n{done.output}"
         )
         return done
-
-    def _block(self, blocks: list[str], text: str) -> str:
-        [found] = [block for block in blocks if text in block]
-        return found
 
 
 def _commands(folder: Path) -> Path:

@@ -34,6 +34,7 @@ class Site:
 
     workspace: Workspace
     system: System
+    service: str = SERVICE
 
     @contextmanager
     def follow(self, page: str, **placeholders: str) -> Iterator[Reader]:
@@ -50,7 +51,7 @@ class Site:
     def state(self, alarm: str) -> str:
         """State of an alarm, by its name without the service's."""
         found = self.system.client("cloudwatch").describe_alarms(
-            AlarmNames=[f"{SERVICE}-{alarm}"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            AlarmNames=[f"{self.service}-{alarm}"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         [one] = found["MetricAlarms"] + found["CompositeAlarms"]
         return str(one["StateValue"])
@@ -58,6 +59,15 @@ class Site:
     def look_at_alarms(self, seconds_ahead: float = MINUTE) -> None:
         """Have all alarms evaluated, as of then: by default when what has happened until now counts."""
         evaluate_alarms(self.system.emulator, time.time() + seconds_ahead)
+
+    def wait_until_alarm(self, alarm: str) -> None:
+        """Have all alarms evaluated until this one is raised: metrics take a moment."""
+
+        def raised() -> bool:
+            self.look_at_alarms()
+            return self.state(alarm) == "ALARM"
+
+        wait_for(f"{alarm} to be raised", raised)
 
     def watch(self, minutes: int) -> None:
         """Have all alarms evaluated minute by minute, with what the queues hold now."""

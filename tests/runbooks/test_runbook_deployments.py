@@ -20,7 +20,7 @@ CRASHES = WORKS + '    raise RuntimeError("Error of the release")\n'
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with sites.deployed(tmp_path_factory.mktemp("deployments")) as site:
+    with sites.deployed(tmp_path_factory.mktemp("deployments"), MonthlyBudgetUsd="10") as site:
         site.release(GOOD)
         yield site
 
@@ -37,7 +37,7 @@ def test_function_errors(site: Site) -> None:
     site.deploy()
     orders = site.send(3)
     wait_for("errors", lambda: "RuntimeError" in "".join(site.system.log()))
-    wait_until_alarm(site, "functions-failing")
+    site.wait_until_alarm("functions-failing")
 
     with site.follow("function-errors", GOOD_RELEASE=GOOD) as reader:
         _, send_log, _, status = reader.check()
@@ -58,7 +58,7 @@ def test_rollback_and_ownership(site: Site) -> None:
         reader.verify_says_no()
         # The cause: the old release was deleted from the bucket. The good tree makes it again.
         reader.act("git switch")
-        site.workspace.run("uv run notify artifacts --env dev")
+        reader.act("notify artifacts")
         reader.act("continue-update-rollback")
         wait_for("the rollback", lambda: status(site) == "UPDATE_ROLLBACK_COMPLETE")
         reader.act("notify deploy")
@@ -79,6 +79,18 @@ def test_second_region(site: Site) -> None:
         reader.afterwards()
 
 
+def test_budget_exceeded(site: Site) -> None:
+    site.system.control.set_spend(actual_usd=8, forecast_usd=24)
+    with site.follow("budget-exceeded") as reader:
+        cost, budget, _ = reader.check()
+        assert "Forecast" in cost
+        assert budget.split()[1:] == ["10", "8.0", "24.0"]
+        reader.verify_says_no()
+        site.workspace.set("dev", MonthlyBudgetUsd="40")
+        reader.act()
+        reader.verify_says_yes()
+
+
 def status(site: Site) -> str:
     stack = find_stack(site.system.aws.cloudformation, SERVICE)
     assert stack is not None
@@ -90,19 +102,13 @@ def leave_a_rollback_stuck(site: Site) -> None:
     s3, [stack] = site.system.aws.s3, [find_stack(site.system.aws.cloudformation, SERVICE)]
     assert stack is not None
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-    zip_key = f"{parameters['ArtifactPrefix']}functions.zip"
     site.workspace.edit(CODE, WORKS, WORKS + '    """Another release."""\n')
     template = site.workspace.folder / "stacks" / "sending.yaml"
     before, _, after = template.read_text().rpartition("${ArtifactPrefix}functions.zip")
     template.write_text(f"{before}${{ArtifactPrefix}}missing.zip{after}")
-    s3.delete_object(Bucket=parameters["ArtifactBucket"], Key=zip_key)
+    site.release("v1.2.0-rollback")
+    release = s3.list_objects_v2(Bucket=parameters["ArtifactBucket"], Prefix=parameters["ArtifactPrefix"])
+    for one in release["Contents"]:
+        s3.delete_object(Bucket=parameters["ArtifactBucket"], Key=one["Key"])
     printed = site.deploy(exit_code=3)
     assert "UPDATE_ROLLBACK_FAILED" in printed
-
-
-def wait_until_alarm(site: Site, alarm: str) -> None:
-    def raised() -> bool:
-        site.look_at_alarms()
-        return site.state(alarm) == "ALARM"
-
-    wait_for(f"{alarm} to be raised", raised)

@@ -61,8 +61,8 @@ def test_emails_late(site: Site) -> None:
         reader.verify_says_no()
         site.workspace.set("dev", SesRateSharePercent="100")
         reader.act()
-        site.assert_sent_once(orders)
         reader.verify_says_yes()
+    site.assert_sent_once(orders)
     site.look_at_alarms()
     assert site.state("emails-late") == "ALARM"
     site.look_at_alarms(7 * HOUR)
