@@ -92,6 +92,8 @@ def test_sending_held(guarded: Site) -> None:
         wait_for("the guard", lambda: "Disabled" in reader.check()[1])
         waiting = guarded.send(5)
         wait_for("them to wait", lambda: guarded.system.waiting() == 5)
+        guarded.look_at_alarms(50 * HOUR)
+        assert guarded.state("orders-expiring") == "ALARM"
         who, *_ = reader.check()
         assert "reputation guard" in who
         assert "passed the hold line" in who

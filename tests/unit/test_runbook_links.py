@@ -118,6 +118,14 @@ def test_index_page_names_every_alarm(alarm) -> None:
     assert f"`{short(alarm.name)}`" in INDEX.text
 
 
+def test_page_of_the_composite_alarm_names_every_alarm_that_raises_it() -> None:
+    [composite] = resources_of(STACKS, "AWS::CloudWatch::CompositeAlarm")
+    page = Page(PROJECT / runbook_of(composite.properties["AlarmDescription"]))
+    children = re.findall(r'ALARM\("([^"]+)"\)', composite.properties["AlarmRule"])
+    assert children
+    assert [child for child in children if f"`{short(child)}`" not in page.text] == []
+
+
 @one_runbook
 def test_runbook_has_exactly_these_headings(page: Page) -> None:
     assert tuple(page.headings) == SECTIONS
