@@ -184,6 +184,6 @@ def _explain_how_to_look_around(
         "  uv run notify local status\n"
         "  uv run notify local inbox\n"
         f"  uv run notify find {observed[0].order.order_id}\n"
-        f"  uv run notify publish {SAMPLE.relative_to(local.PROJECT)}\n"
+        f"  uv run notify publish --now {SAMPLE.relative_to(local.PROJECT)}\n"
         "  uv run notify local down",
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from notifications.email_types import EmailTypes
+from notifications.times import iso
 from ops.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,6 +76,24 @@ def raw_event(content: bytes) -> OrderEvent:
     if not content:
         raise InputError("The input is empty.", "SNS takes no empty message.")
     return OrderEvent(_decode(content))
+
+
+def as_of(event: OrderEvent, now: datetime) -> OrderEvent:
+    """The event as if it had occurred now, so that a sample of long ago is not too old to be sent.
+
+    Raises
+    ------
+    InputError
+        It is of no known type, and so nobody knows where it says when it occurred.
+    """
+    types = EmailTypes()
+    if event.type not in types.names():
+        raise InputError(
+            f"--now: there is no email type {event.type!r}.",
+            f"There are {', '.join(types.names())}. Publish it as it is, without --now.",
+        )
+    fields = json.loads(event.body) | {types.get(event.type).occurred_at: iso(now)}
+    return replace(event, body=json.dumps(fields))
 
 
 def publish(sns: SNSClient, topic_arn: str, event: OrderEvent) -> Published:

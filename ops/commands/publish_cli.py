@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from ops import publishing, targets
 from ops.commands.deploy_cli import Env, Json, Region
+from ops.errors import InputError
 from ops.files import read
 from ops.output import answers, plain, print_json
 
@@ -20,13 +22,20 @@ def publish(
         ),
     ],
     raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="As if it occurred now: for a sample, which is too old to be sent.")
+    ] = False,
     env: Env = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
     """Put order events on the topic, as an order system does."""
+    if raw and now:
+        raise InputError("--raw changes nothing, and --now the time.", "Give one of them.")
     content = read(file)
     events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
+    if now:
+        events = [publishing.as_of(event, datetime.now(UTC)) for event in events]
     to = targets.find(env, region)
     published = [publishing.publish(to.aws.sns, to.outputs["OrderEventsTopicArn"], event) for event in events]
     if as_json:

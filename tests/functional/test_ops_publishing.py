@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from notifications.email_types import EmailTypes
+from notifications.order_event import parse
 from ops import publishing
 from ops.errors import InputError
-from ops.publishing import OrderEvent, parse_events, raw_event
+from ops.publishing import OrderEvent, as_of, parse_events, raw_event
+from tests.support.system import PROJECT
+
+SAMPLE = PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
 
 
 def test_body_is_published_as_written_when_the_file_is_one_event() -> None:
@@ -115,3 +121,19 @@ def test_event_is_published_without_attribute_when_it_has_no_type(topic: Topic) 
 def test_event_is_refused_with_its_size_when_it_is_too_large_for_sns(topic: Topic) -> None:
     with pytest.raises(InputError, match="SNS refused 262145 bytes"):
         publishing.publish(topic.sns, topic.arn, OrderEvent("x" * 262_145))
+
+
+def test_sample_of_long_ago_becomes_an_order_of_now_and_is_the_same_otherwise() -> None:
+    [sample] = parse_events(SAMPLE.read_bytes())
+    now = datetime(2031, 5, 1, 12, 0, tzinfo=UTC)
+
+    renewed = as_of(sample, now)
+
+    assert parse(renewed.body, now, EmailTypes()).occurred_at == now
+    assert json.loads(renewed.body) | {"ordered_at": None} == json.loads(sample.body) | {"ordered_at": None}
+    assert (renewed.order_id, renewed.type) == (sample.order_id, sample.type)
+
+
+def test_event_of_unknown_type_has_no_time_to_renew() -> None:
+    with pytest.raises(InputError, match="no email type 'refund'"):
+        as_of(OrderEvent('{"type": "refund"}', None, "refund"), datetime.now(UTC))
