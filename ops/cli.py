@@ -25,6 +25,7 @@ from ops.commands import (
     restore_cli,
     smoke_cli,
     stats_cli,
+    status_cli,
     suppression_cli,
 )
 from ops.errors import OpsError, explained
@@ -63,7 +64,12 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "find": find_cli.find,
         "resend": resend_cli.resend,
     },
-    "How it goes": {"stats": stats_cli.stats, "cost": cost_cli.cost, "audit": audit_cli.audit},
+    "How it goes": {
+        "status": status_cli.status,
+        "stats": stats_cli.stats,
+        "cost": cost_cli.cost,
+        "audit": audit_cli.audit,
+    },
     "When something is wrong": {
         "hold": hold_cli.hold,
         "resume": hold_cli.resume,

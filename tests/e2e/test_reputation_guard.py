@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from ops import targets
+from ops import cli, targets
 from ops.commands import hold_cli
 from ops.targets import Deployed
 from tests.emulator.clock import evaluate_alarms
@@ -40,6 +42,14 @@ def operator(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
 def is_taking_orders(system: System) -> bool:
     mapping = system.client("lambda").get_event_source_mapping(UUID=system.outputs["SendEmailMappingId"])
     return str(mapping["State"]) == "Enabled"
+
+
+def unhealthy() -> list[str]:
+    """What `notify status` says is not as it should be."""
+    done = CliRunner().invoke(cli.app, ["status", "--json"])
+    found = [finding["what"] for finding in json.loads(done.stdout) if not finding["is_healthy"]]
+    assert done.exit_code == (1 if found else 0)
+    return found
 
 
 def items(system: System, order_key: str) -> list[dict[str, Any]]:
@@ -80,6 +90,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
     wait_for("the metrics", lambda: system.counted("HardBounces") == BOUNCED)
     wait_for("the metrics", lambda: system.counted("EmailsAccepted") == len(outcomes))
     assert is_taking_orders(system)
+    assert unhealthy() == []
 
     evaluate_alarms(system.emulator, time.time() + 60)
 
@@ -90,6 +101,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
     assert f"{STACK_NAME}-reputation-at-risk" in notices[0]["Reason"]
     [held] = items(system, "~hold")
     assert held["by"] == "reputation guard"
+    assert {"alarm reputation-at-risk (ticket)", "sending"} <= set(unhealthy())
     sent_before = len(system.control.accepted())
 
     ids = publish_waiting(system)

@@ -1,0 +1,28 @@
+"""The command that tells whether all is well: `status`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from ops import status as health
+from ops import targets
+from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.hold_cli import hold_of
+from ops.output import answers, print_json, table
+
+NO = 1
+
+
+def status(env: Env = None, region: Region = None, as_json: Json = False) -> None:
+    """Tell whether all is well, and which page says what to do if not. Exit code 1: something is not."""
+    of = targets.find(env, region)
+    findings = health.look(of, hold_of(of))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        rows = [("✓" if f.is_healthy else "✗", f.what, f.detail, f.runbook) for f in findings]
+        answers().print(table("", "What", "How it stands", "Page", rows=rows))
+    if not all(finding.is_healthy for finding in findings):
+        raise typer.Exit(NO)
