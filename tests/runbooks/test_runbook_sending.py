@@ -132,7 +132,7 @@ def test_undelivered_messages_put_emails_at_risk(site: Site) -> None:
         site.follow("undelivered-messages", ORDER_ID=orders[0]) as second,
     ):
         causes, _ = first.check()
-        assert f"{SERVICE}-undelivered-messages" in causes
+        assert "alarm undelivered-messages (page)" in causes
         assert "ALARM" in first.verify_says_no() + site.state("emails-at-risk")
         listed, *_ = second.check()
         assert "orders-undelivered" in listed
