@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from notifications import telemetry
+from notifications.queues import messages_in
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -156,19 +157,8 @@ def _query(id_: str, metric: str, statistic: str, period_seconds: int, name: str
 
 def _depths(sqs: SQSClient, outputs: Mapping[str, str], queues: Sequence[str]) -> dict[str, int]:
     """Messages in each queue, whether visible, in flight or delayed."""
-    depths = {}
-    for queue in queues:
-        url = outputs[f"{queue}QueueUrl"]
-        counts = sqs.get_queue_attributes(
-            QueueUrl=url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
-        )["Attributes"]
-        depths[url.rsplit("/", 1)[-1]] = sum(map(int, counts.values()))
-    return depths
+    urls = [outputs[f"{queue}QueueUrl"] for queue in queues]
+    return {url.rsplit("/", 1)[-1]: messages_in(sqs, url) for url in urls}
 
 
 def _rate(part: float, whole: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifications.hold import SendingHold
 from ops import aws, local
 from ops.aws import Aws
 from ops.deploying import deployment, environments, templates
@@ -47,3 +48,13 @@ def find(env: str | None, region: str | None) -> Deployed:
             f"Stack {names[0]} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
         )
     return Deployed(names[0], clients, outputs, found[0]["CreationTime"])
+
+
+def hold_of(of: Deployed) -> SendingHold:
+    """The hold of a deployment."""
+    return SendingHold(
+        of.aws.dynamodb,
+        of.aws.client("lambda"),
+        of.outputs["LedgerTableName"],
+        of.outputs["SendEmailMappingId"],
+    )

@@ -157,20 +157,22 @@ class DeadLetterQueue:
         )
 
 
+def messages_in(client: SQSClient, queue_url: str) -> int:
+    """How many messages a queue holds, as far as SQS knows: visible, delayed or being handled."""
+    answer = client.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ],
+    )
+    return sum(int(number) for number in answer["Attributes"].values())
+
+
 def messages_waiting(client: SQSClient, queue_urls: Sequence[str]) -> bool:
-    """Whether any of the queues holds a message: visible, delayed or being handled."""
-    for url in queue_urls:
-        answer = client.get_queue_attributes(
-            QueueUrl=url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
-        )
-        if any(int(number) for number in answer["Attributes"].values()):
-            return True
-    return False
+    """Whether any of the queues holds a message; those after the first that does are not asked."""
+    return any(messages_in(client, url) for url in queue_urls)
 
 
 def feedback_path_reader(

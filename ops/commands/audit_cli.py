@@ -9,10 +9,9 @@ import typer
 
 from notifications.audit import AUDIT_RETENTION
 from ops import durations, ledger, targets
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region
 from ops.output import Progress, answers, print_json, table
 
-NO = 1
 ALWAYS = ("at", "action", "by", "reason")
 KEYS = ("order_key", "notification", "expires_at")
 

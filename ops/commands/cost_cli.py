@@ -9,7 +9,7 @@ import typer
 
 from ops import cost as costs
 from ops import targets, usage
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import Env, Json, Region
 from ops.cost import Estimate
 from ops.errors import InputError
 from ops.output import answers, plain, print_json, table

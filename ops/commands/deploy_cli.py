@@ -8,28 +8,19 @@ from typing import Annotated
 
 import typer
 
+from ops.commands.options import NO, Env, Json, Region
 from ops.deploying import artifacts as releases
 from ops.deploying import destruction, environments, plan_view, rollout, templates
 from ops.deploying.deployment import Plan
 from ops.deploying.rollout import Result, Target
 from ops.output import Progress, answers, plain, print_json, table
 
-NO = 1
-
-Env = Annotated[
-    str | None,
-    typer.Option("--env", help="Environment: a file of parameters/. Without it, the one on this machine."),
-]
 OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
 Stack = Annotated[
     str | None, typer.Option(help="One stack that stands alone, by name. Without it, root with all of them.")
 ]
-Region = Annotated[
-    str | None, typer.Option(help="AWS region (default: AWS_REGION, or the profile's).", show_default=False)
-]
 OnlyPlan = Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, except where data would be lost.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from notifications.audit import Decision, audit_item
 from notifications.settings import SendSettings, SettingsError
 from ops import targets
 from ops.audit import Reason, decision
-from ops.commands.deploy_cli import Env, Json, Region
-from ops.commands.hold_cli import hold_of
+from ops.commands.options import NO, Env, Json, Region
 from ops.dead_letters import ledger, run, view
 from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection, grouped
 from ops.dead_letters.queue import Mailroom
@@ -31,9 +30,9 @@ from ops.dead_letters.verdicts import (
 )
 from ops.errors import InputError, OpsError
 from ops.output import Progress, answers, plain, print_json, table
-from ops.targets import Deployed
+from ops.targets import Deployed, hold_of
 
-NO, NOT_DONE = 1, 3
+NOT_DONE = 3
 DISCARDS_PER_SECOND = 50
 """Discarding sends nothing: it need not be slow."""
 

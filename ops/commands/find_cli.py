@@ -12,12 +12,10 @@ from notifications.ledger_scan import LedgerScan
 from notifications.overdue import Findings, Overdue
 from notifications.times import iso
 from ops import ledger, ledger_view, targets
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region
 from ops.errors import InputError
 from ops.output import Progress, answers, plain, print_json, record_table
 from ops.targets import Deployed
-
-NO = 1
 
 FINDINGS = {
     overdue.Finding.NOT_SENT: "not sent, and no longer in the queue",

@@ -6,14 +6,11 @@ from dataclasses import asdict
 
 import typer
 
-from notifications.hold import SendingHold
 from ops import targets
 from ops.audit import Reason, decision
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region
 from ops.output import Progress, print_json
-from ops.targets import Deployed
-
-NO = 1
+from ops.targets import hold_of
 
 
 def hold(reason: Reason, env: Env = None, region: Region = None, as_json: Json = False) -> None:
@@ -46,13 +43,3 @@ def resume(reason: Reason, env: Env = None, region: Region = None, as_json: Json
         Progress().done("sending was not on hold, as far as the ledger knows; it is enabled now", "!")
     if held is None:
         raise typer.Exit(NO)
-
-
-def hold_of(of: Deployed) -> SendingHold:
-    """The hold of a deployment."""
-    return SendingHold(
-        of.aws.dynamodb,
-        of.aws.client("lambda"),
-        of.outputs["LedgerTableName"],
-        of.outputs["SendEmailMappingId"],
-    )

@@ -8,11 +8,9 @@ import typer
 
 from ops import demo as demonstration
 from ops import local
-from ops.commands.deploy_cli import Json
+from ops.commands.options import NO, Json
 from ops.output import Progress, answers, print_json, table
 from ops.output import inbox as inbox_table
-
-NO = 1
 
 
 def demo(

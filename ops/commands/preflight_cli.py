@@ -7,13 +7,11 @@ from collections import Counter
 
 import typer
 
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region
 from ops.deploying import environments, rollout
 from ops.output import Progress, answers, print_json, table
 from ops.preflight import checks, facts
 from ops.preflight.findings import Finding, Severity
-
-NO = 1
 
 
 def preflight(env: Env = None, region: Region = None, as_json: Json = False) -> None:

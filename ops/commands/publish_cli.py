@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ops import publishing, targets
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import Env, Json, Region
 from ops.errors import InputError
 from ops.files import read
 from ops.output import answers, plain, print_json

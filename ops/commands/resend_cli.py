@@ -12,7 +12,7 @@ from notifications.order_event import Notification
 from ops import audit, ledger, publishing, suppression, targets
 from ops import resend as resends
 from ops.audit import Reason
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import Env, Json, Region
 from ops.errors import RefusedError
 from ops.files import read
 from ops.output import Progress, print_json

@@ -12,17 +12,15 @@ from notifications.audit import Decision
 from notifications.times import iso
 from ops import audit, targets
 from ops.audit import Reason
-from ops.commands.deploy_cli import Env, Json, Region
-from ops.commands.hold_cli import hold_of
+from ops.commands.options import NO, Env, Json, Region
 from ops.errors import InputError
 from ops.output import Progress, answers, print_json, table
 from ops.restore import rules
 from ops.restore.logs import FunctionLogs
 from ops.restore.table import Merge, Merged, SideTable
-from ops.targets import Deployed
+from ops.targets import Deployed, hold_of
 
 POLL_SECONDS, EMULATOR_POLL_SECONDS = 10.0, 0.2
-NO = 1
 
 DONE = {
     "inserted": "put back, as they were",

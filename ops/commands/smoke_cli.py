@@ -7,13 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ops import targets
-from ops.commands.deploy_cli import Env, Json, Region
-from ops.commands.hold_cli import hold_of
+from ops.commands.options import NO, Env, Json, Region
 from ops.output import Progress, answers, print_json, table
 from ops.smoke import run as smoke_test
 from ops.smoke.steps import Observed, State
-
-NO = 1
+from ops.targets import hold_of
 
 Patience = Annotated[
     float, typer.Option(min=1, help="How long to wait for deliveries, bounces and complaints, in seconds.")

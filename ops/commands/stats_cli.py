@@ -10,7 +10,7 @@ import typer
 from notifications.times import iso
 from ops import durations, targets
 from ops import stats as figures
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import Env, Json, Region
 from ops.output import answers, print_json, table
 from ops.stats import Stats
 

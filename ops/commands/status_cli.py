@@ -8,11 +8,9 @@ import typer
 
 from ops import status as health
 from ops import targets
-from ops.commands.deploy_cli import Env, Json, Region
-from ops.commands.hold_cli import hold_of
+from ops.commands.options import NO, Env, Json, Region
 from ops.output import answers, print_json, table
-
-NO = 1
+from ops.targets import hold_of
 
 
 def status(env: Env = None, region: Region = None, as_json: Json = False) -> None:

@@ -9,13 +9,12 @@ import typer
 from notifications.times import iso
 from ops import audit, ledger, ledger_view, suppression, targets
 from ops.audit import Reason
-from ops.commands.deploy_cli import Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region
 from ops.errors import RefusedError
 from ops.output import Progress, answers, print_json, table
 from ops.suppression import Suppressed
 from ops.targets import Deployed
 
-NO = 1
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The customer's address.")]
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-from moto import mock_aws
 
 from notifications import ledger, ses_events
 from notifications.failures import Certainty, LedgerUnavailableError
@@ -30,7 +28,7 @@ from notifications.ledger import (
 )
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
 from tests.support.documented_events import documented_event
-from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
+from tests.support.ledger_table import primary_key, stored_items
 
 KEY = NotificationKey("0f" * 16, "order_confirmation")
 AT = "2026-11-24T06:00:00.000Z"
@@ -75,19 +73,6 @@ class Between:
         if operation != self._operation:
             return call
         return lambda **parameters: self._around(call, parameters)
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield boto3.client("dynamodb", region_name="us-east-1")
-
-
-@pytest.fixture
-def table_name(client: Any) -> str:
-    return create_ledger_table(client)
 
 
 @pytest.fixture

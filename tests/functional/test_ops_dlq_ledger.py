@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from notifications.audit import AUDIT_ORDER_KEY, Decision, audit_item
 from notifications.keys import NotificationKey
@@ -19,7 +17,7 @@ from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
 from ops import ledger_view
 from ops.dead_letters.ledger import abandon
 from ops.errors import OpsError
-from tests.support.ledger_table import create_ledger_table, stored_items
+from tests.support.ledger_table import stored_items
 
 KEY = NotificationKey("0f" * 16, "order_confirmation")
 AT = "2026-11-24T06:00:00.000Z"
@@ -49,19 +47,6 @@ class Racing:
     def transact_write_items(self, **call: Any) -> Any:
         self._before()
         return self._client.transact_write_items(**call)
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield boto3.client("dynamodb", region_name="us-east-1")
-
-
-@pytest.fixture
-def table_name(client: Any) -> str:
-    return create_ledger_table(client)
 
 
 def audits(client: Any, table_name: str) -> int:

@@ -8,37 +8,16 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 from typing import Any
 
 from ministack.services import dynamodb
-from ministack.services.cloudformation import provisioners
 
 from ci.emulator.cloudformation.properties import boolean, refuse_failure
+from ci.emulator.cloudformation.provisioning import complete
 
 _TYPE = "AWS::DynamoDB::Table"
 
 
 def install() -> None:
     """Apply the three properties after MiniStack's own create and update."""
-    handlers = provisioners._RESOURCE_HANDLERS[_TYPE]
-    original_create, original_update = handlers["create"], handlers["update"]
-
-    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
-        name, attributes = original_create(logical_id, properties, stack_name)
-        _apply(name, properties)
-        return name, attributes
-
-    def update(
-        physical_id: str,
-        old_properties: dict[str, Any],
-        new_properties: dict[str, Any],
-        stack_name: str,
-        logical_id: str,
-    ) -> tuple[str, dict[str, str]]:
-        name, attributes = original_update(
-            physical_id, old_properties, new_properties, stack_name, logical_id
-        )
-        _apply(name, new_properties)
-        return name, attributes
-
-    handlers["create"], handlers["update"] = create, update
+    complete(_TYPE, _apply)
 
 
 def _apply(table_name: str, properties: dict[str, Any]) -> None:
