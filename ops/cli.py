@@ -12,21 +12,21 @@ from typer.core import TyperGroup
 
 from ci.emulator.control import ControlError
 from ops.commands import (
-    audit_cli,
-    cost_cli,
-    deploy_cli,
-    dlq_cli,
-    find_cli,
-    hold_cli,
-    local_cli,
-    preflight_cli,
-    publish_cli,
-    resend_cli,
-    restore_cli,
-    smoke_cli,
-    stats_cli,
-    status_cli,
-    suppression_cli,
+    audit,
+    cost,
+    deploy,
+    dlq,
+    find,
+    hold,
+    local,
+    preflight,
+    publish,
+    resend,
+    restore,
+    smoke,
+    stats,
+    status,
+    suppression,
 )
 from ops.errors import OpsError, explained
 from ops.output import print_error
@@ -60,30 +60,30 @@ class Commands(TyperGroup):
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Orders and their emails": {
-        "publish": publish_cli.publish,
-        "find": find_cli.find,
-        "resend": resend_cli.resend,
+        "publish": publish.publish,
+        "find": find.find,
+        "resend": resend.resend,
     },
     "How it goes": {
-        "status": status_cli.status,
-        "stats": stats_cli.stats,
-        "cost": cost_cli.cost,
-        "audit": audit_cli.audit,
+        "status": status.status,
+        "stats": stats.stats,
+        "cost": cost.cost,
+        "audit": audit.audit,
     },
     "When something is wrong": {
-        "hold": hold_cli.hold,
-        "resume": hold_cli.resume,
-        "restore": restore_cli.restore,
+        "hold": hold.hold,
+        "resume": hold.resume,
+        "restore": restore.restore,
     },
     "Deployment": {
-        "preflight": preflight_cli.preflight,
-        "deploy": deploy_cli.deploy,
-        "smoke": smoke_cli.smoke,
-        "artifacts": deploy_cli.artifacts,
-        "nest": deploy_cli.nest,
-        "destroy": deploy_cli.destroy,
+        "preflight": preflight.preflight,
+        "deploy": deploy.deploy,
+        "smoke": smoke.smoke,
+        "artifacts": deploy.artifacts,
+        "nest": deploy.nest,
+        "destroy": deploy.destroy,
     },
-    "On this machine": {"demo": local_cli.demo},
+    "On this machine": {"demo": local.demo},
 }
 """By the headings of the help."""
 
@@ -92,21 +92,21 @@ GROUPS: dict[str, tuple[str, str, dict[str, Callable[..., None]]]] = {
         "When something is wrong",
         "Messages that were not handled: look at them, redrive them, discard them.",
         {
-            "list": dlq_cli.list_,
-            "show": dlq_cli.show,
-            "redrive": dlq_cli.redrive,
-            "discard": dlq_cli.discard,
+            "list": dlq.list_,
+            "show": dlq.show,
+            "redrive": dlq.redrive,
+            "discard": dlq.discard,
         },
     ),
     "suppression": (
         "When something is wrong",
         "The account's list of addresses to which SES sends nothing.",
-        {"show": suppression_cli.show, "remove": suppression_cli.remove},
+        {"show": suppression.show, "remove": suppression.remove},
     ),
     "local": (
         "On this machine",
         "The whole system on this machine, on an emulated AWS. Nothing here can reach a real account.",
-        {"up": local_cli.up, "down": local_cli.down, "status": local_cli.status, "inbox": local_cli.inbox},
+        {"up": local.up, "down": local.down, "status": local.status, "inbox": local.inbox},
     ),
 }
 

@@ -18,7 +18,7 @@ import typer
 from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import notification_key
 from ops import ledger, targets
-from ops.commands import dlq_cli
+from ops.commands import dlq
 from ops.dead_letters.letters import DeadLetterQueue
 from ops.local import State
 from ops.targets import Deployed
@@ -94,7 +94,7 @@ def test_selection_is_redriven_after_the_newest_code_has_judged_each_message(
     ids = {name: refused(system, body) for name, body in (("waiting", waiting), ("sent", sent), ("old", old))}
     ids["invalid"] = bury(system, invalid, type="order_confirmation")
 
-    dlq_cli.list_(as_json=True)
+    dlq.list_(as_json=True)
     [of_send, *others] = json.loads(capsys.readouterr().out)
     assert {(group["reason"], group["count"]) for group in of_send["groups"]} == {
         ("total.amount must be a decimal string", 3),
@@ -102,7 +102,7 @@ def test_selection_is_redriven_after_the_newest_code_has_judged_each_message(
     }
     assert [other["messages"] for other in others] == [0, 0, 0]
 
-    dlq_cli.redrive(reason=WHY, everything=True, as_json=True)
+    dlq.redrive(reason=WHY, everything=True, as_json=True)
     assert verdicts(capsys) == {
         ids["waiting"]: "will be sent",
         ids["sent"]: "already sent (DELIVERED): skipped, deleted as done",
@@ -112,7 +112,7 @@ def test_selection_is_redriven_after_the_newest_code_has_judged_each_message(
     assert system.waiting(SEND_DLQ) == 4
     assert audits(system, "dlq redrive") == []
 
-    dlq_cli.redrive(reason=WHY, everything=True, yes=True, as_json=True)
+    dlq.redrive(reason=WHY, everything=True, yes=True, as_json=True)
     done = json.loads(capsys.readouterr().out)["done"]
     assert (done["redriven"], done["deleted"], done["left"], done["not_handled"]) == (1, 1, 2, 0)
     record = system.wait_for_status(waiting["order_id"], "DELIVERED")
@@ -129,7 +129,7 @@ def test_looking_leaves_every_message_in_sight_and_hides_what_customers_gave(
     event = order(to="ada@example.com")
     id_ = bury(system, event, note="for ada@example.com")
 
-    dlq_cli.show(queue=DeadLetterQueue.SEND)
+    dlq.show(queue=DeadLetterQueue.SEND)
     shown = capsys.readouterr().out
     assert "ada@example.com" not in shown
     assert "Ada" not in shown
@@ -137,7 +137,7 @@ def test_looking_leaves_every_message_in_sight_and_hides_what_customers_gave(
     assert "no record" in shown
     assert "will be sent" in shown
 
-    dlq_cli.show(queue=DeadLetterQueue.SEND, message=[id_], body=True, as_json=True)
+    dlq.show(queue=DeadLetterQueue.SEND, message=[id_], body=True, as_json=True)
     [letter] = json.loads(capsys.readouterr().out)
     assert json.loads(letter["body"]) == event
     assert letter["attributes"] == {"note": "for ada@example.com"}
@@ -156,9 +156,9 @@ def test_discarded_order_is_never_sent_and_an_audit_item_says_why(
     refused(system, event)
     bury(system, "no JSON")
 
-    dlq_cli.discard(reason="The orders were cancelled", everything=True)
+    dlq.discard(reason="The orders were cancelled", everything=True)
     assert system.records(event["order_id"]) == []
-    dlq_cli.discard(reason="The orders were cancelled", everything=True, yes=True)
+    dlq.discard(reason="The orders were cancelled", everything=True, yes=True)
 
     [record] = system.records(event["order_id"])
     assert (record["status"], record["reason"]) == ("ABANDONED", "The orders were cancelled")
@@ -186,10 +186,10 @@ def test_discard_gives_up_an_attempt_of_unknown_outcome_and_a_late_event_shows_t
     system.wait_for_status(event["order_id"], "SENDING")
     refused(system, event)
 
-    dlq_cli.discard(reason="Enough", everything=True, yes=True, as_json=True)
+    dlq.discard(reason="Enough", everything=True, yes=True, as_json=True)
     assert "an attempt may be under way" in next(iter(verdicts(capsys).values()))
     wait_for("the attempt to be over", lambda: _is_over(system, event["order_id"]))
-    dlq_cli.discard(reason="Enough", everything=True, yes=True)
+    dlq.discard(reason="Enough", everything=True, yes=True)
     assert system.status(event["order_id"]) == "ABANDONED"
 
     system.control.set_ses(events_held=False)
@@ -218,17 +218,17 @@ def test_feedback_is_redriven_unless_it_is_recorded_already_or_an_orphans(
     for body in (complaint, orphan, "no JSON"):
         bury(system, body, FEEDBACK_DLQ)
 
-    dlq_cli.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True, as_json=True)
+    dlq.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True, as_json=True)
 
     done = json.loads(capsys.readouterr().out)["done"]
     assert (done["redriven"], done["left"]) == (1, 2)
     system.wait_for_status(event["order_id"], "COMPLAINED")
     bury(system, complaint, FEEDBACK_DLQ)
-    dlq_cli.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, type_="Complaint", as_json=True)
+    dlq.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, type_="Complaint", as_json=True)
     assert "recorded already: skipped, deleted as done" in verdicts(capsys).values()
     assert record["attempt"] == 1
 
-    dlq_cli.discard(reason="Nobody's", queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True)
+    dlq.discard(reason="Nobody's", queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True)
     assert system.waiting(FEEDBACK_DLQ) == 0
 
 
@@ -238,7 +238,7 @@ def documented_body(kind: tuple[str, dict[str, str]], key: Any) -> Any:
 
 def test_what_does_not_fit_is_told(system: System) -> None:
     with pytest.raises(typer.Exit) as exited:
-        dlq_cli.redrive(reason=WHY, message=["no-such-message"])
+        dlq.redrive(reason=WHY, message=["no-such-message"])
     assert exited.value.exit_code == 1
 
 
@@ -315,7 +315,7 @@ def test_every_order_is_sent_once_though_the_redrive_is_killed_again_and_again(
         assert returncode == -signal.SIGKILL, said
     # What a killed run held comes back in sight by itself.
     wait_for("the messages to come back", lambda: _held(system) == 0)
-    dlq_cli.redrive(reason=WHY, everything=True, rate=50, yes=True)
+    dlq.redrive(reason=WHY, everything=True, rate=50, yes=True)
 
     for event in valid:
         system.wait_for_status(event["order_id"], "DELIVERED")

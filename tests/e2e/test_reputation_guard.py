@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from ops import cli, targets
-from ops.commands import hold_cli
+from ops.commands import hold
 from ops.targets import Deployed
 from tests.emulator.clock import evaluate_alarms
 from tests.support.alerts import Subscriber
@@ -112,7 +112,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
     assert system.waiting() == WAITING
     assert len(system.control.accepted()) == sent_before
 
-    hold_cli.resume(reason="The list of addresses is mended")
+    hold.resume(reason="The list of addresses is mended")
 
     assert_all_sent_once(system, ids)
     assert items(system, "~hold") == []
@@ -124,20 +124,20 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
 
 
 def test_operator_holds_and_resumes(system: System) -> None:
-    hold_cli.hold(reason="SES asked us to")
+    hold.hold(reason="SES asked us to")
     assert not is_taking_orders(system)
     ids = publish_waiting(system)
 
     with pytest.raises(typer.Exit) as exited:
-        hold_cli.hold(reason="Again")
+        hold.hold(reason="Again")
     assert exited.value.exit_code == 1
     [held] = items(system, "~hold")
     assert held["reason"] == "SES asked us to"
 
-    hold_cli.resume(reason="They are content")
+    hold.resume(reason="They are content")
     assert_all_sent_once(system, ids)
     with pytest.raises(typer.Exit):
-        hold_cli.resume(reason="To be sure")
+        hold.resume(reason="To be sure")
     assert is_taking_orders(system)
 
 

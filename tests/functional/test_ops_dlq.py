@@ -397,7 +397,7 @@ def test_redrive_that_is_broken_off_tells_how_far_it_got(
         raise stop
 
     judged = Judgement(Fate.REDRIVE, "will be recorded")
-    monkeypatch.setattr("ops.commands.dlq_cli._redrive_judge", lambda _of, _queue: lambda _letter: judged)
+    monkeypatch.setattr("ops.commands.dlq._redrive_judge", lambda _of, _queue: lambda _letter: judged)
     monkeypatch.setattr(Mailroom, "redrive", stopped)
     bury(of, "FeedbackDeadLetterQueueUrl")
 
