@@ -1,0 +1,128 @@
+"""Order events from the send queue; each becomes one email."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from notifications import telemetry
+from notifications.clients import Clients
+from notifications.email_types import EmailTypes
+from notifications.ledger_table import LedgerTable
+from notifications.mailer import SesMailer
+from notifications.pacing import Pacer, SesRate
+from notifications.queues import (
+    BackOff,
+    DeadLetterQueue,
+    Handled,
+    QueueRecord,
+    feedback_path_reader,
+    handle_concurrently,
+    records,
+)
+from notifications.rendering import Renderer
+from notifications.sending import Deadlines, Outcome, Policy, Result, SendEmail, backoff_seconds
+from notifications.settings import SendSettings
+
+STOP_EARLY_MS = 500
+"""An invocation ends this much before Lambda would end it."""
+
+METRICS = {
+    Outcome.ACCEPTED: telemetry.EMAILS_ACCEPTED,
+    Outcome.FAILED: telemetry.SEND_FAILURES,
+    Outcome.CONFIGURATION: telemetry.SEND_FAILURES,
+    Outcome.UNKNOWN: telemetry.UNKNOWN_OUTCOMES,
+}
+
+
+class Application:
+    """Everything that the function needs, made once per process."""
+
+    def __init__(self, settings: SendSettings, clients: Clients) -> None:
+        ses, sqs = clients.ses(), clients.sqs()
+        table = LedgerTable(clients.dynamodb(), settings.ledger_table_name)
+        types = EmailTypes()
+        share = settings.ses_rate_share_percent / 100 / settings.send_maximum_concurrency
+        rate = SesRate(ses, share, settings.ses_fallback_rate_per_second, time.monotonic)
+        feedback_queues = (
+            settings.feedback_queue_url,
+            settings.feedback_dead_letter_queue_url,
+            settings.feedback_undelivered_queue_url,
+        )
+        self._mailer = SesMailer(ses, settings.from_address, settings.configuration_set_name)
+        self._back_off = BackOff(sqs, settings.send_queue_url)
+        self._send = SendEmail(
+            types=types,
+            renderer=Renderer(),
+            store=table,
+            mailer=self._mailer,
+            pacer=Pacer(rate, time.monotonic),
+            dead_letters=DeadLetterQueue(sqs, settings.send_dead_letter_queue_url),
+            feedback_path=feedback_path_reader(table.feedback_path, sqs, feedback_queues),
+            policy=Policy(
+                maximum_event_age=timedelta(hours=settings.maximum_event_age_hours),
+                record_retention=timedelta(days=settings.record_retention_days),
+                settle_window_ms=settings.settle_window_seconds * 1000,
+                recipient_hash_key=settings.recipient_hash_key,
+                deadlines=Deadlines.of_function(settings.function_timeout_seconds),
+            ),
+            now=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+        )
+
+    def handle(self, event: dict[str, Any], remaining_ms: int) -> dict[str, Any]:
+        """Handle one batch; report the messages that are to come back."""
+        ends_at_ms = int(time.time() * 1000) + remaining_ms - STOP_EARLY_MS
+        self._mailer.drop_idle_connections()
+        done = handle_concurrently(records(event), lambda record: self._send.handle(record, ends_at_ms))
+        failures = [handled.record.id for handled in done if self._conclude(handled)]
+        telemetry.flush()
+        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failures]}
+
+    def _conclude(self, handled: Handled[Result]) -> bool:
+        """Log and count one message; whether it is to come back."""
+        if handled.result is None:
+            error = telemetry.describe(handled.error)
+            telemetry.logger.error("email", **_message_fields(handled.record), outcome="error", detail=error)
+            telemetry.count(telemetry.SEND_FAILURES)
+            self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
+            return True
+        result = handled.result
+        telemetry.logger.info("email", **_log_fields(handled.record, result))
+        is_counted = not (result.synthetic and result.outcome is Outcome.ACCEPTED)
+        if is_counted and (metric := METRICS.get(result.outcome)):
+            telemetry.count(metric)
+        if result.resend:
+            # Its latency is the settle window's, by design: it is counted here instead of there.
+            telemetry.count(telemetry.UNKNOWN_RESENT)
+        elif result.latency_ms is not None:
+            telemetry.latency(result.latency_ms)
+        if result.retry_after_seconds is None:
+            return False
+        self._back_off.retry_after(handled.record, result.retry_after_seconds)
+        return True
+
+
+def _message_fields(record: QueueRecord) -> dict[str, Any]:
+    return {
+        "queue_message_id": record.id,
+        "correlation_id": record.correlation_id,
+        "receive_count": record.receive_count,
+    }
+
+
+def _log_fields(record: QueueRecord, result: Result) -> dict[str, Any]:
+    fields = _message_fields(record) | {"outcome": result.outcome, "email_type": result.email_type}
+    if result.key:
+        fields |= {"order_key": result.key.order_key, "notification": result.key.notification}
+    optional = {
+        "attempt": result.attempt,
+        "resend_after_unknown": result.resend,
+        "synthetic": result.synthetic,
+        "detail": result.detail,
+        "message_id": result.message_id,
+        "retry_after_seconds": result.retry_after_seconds,
+        "latency_ms": result.latency_ms,
+    }
+    return fields | {name: content for name, content in optional.items() if content}
