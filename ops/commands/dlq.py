@@ -15,11 +15,9 @@ from notifications.settings import SendSettings, SettingsError
 from ops import targets
 from ops.audit import Reason, decision
 from ops.commands.options import NO, Env, Json, Region
-from ops.dead_letters import ledger, run, view
-from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection, grouped
-from ops.dead_letters.queue import Mailroom
-from ops.dead_letters.run import Planned, Tally
-from ops.dead_letters.verdicts import (
+from ops.dead_letters import abandoning, handling, view
+from ops.dead_letters.handling import Planned, Tally
+from ops.dead_letters.judging import (
     FeedbackDiscard,
     FeedbackRedrive,
     FindRecord,
@@ -28,6 +26,8 @@ from ops.dead_letters.verdicts import (
     OrderRedrive,
     Orders,
 )
+from ops.dead_letters.messages import Message, QueueName, Selection, grouped
+from ops.dead_letters.queue import Queue
 from ops.errors import InputError, OpsError
 from ops.output import Progress, answers, plain, print_json, table
 from ops.targets import Deployed, hold_of
@@ -37,9 +37,9 @@ DISCARDS_PER_SECOND = 50
 """Discarding sends nothing: it need not be slow."""
 
 AnyQueue = Annotated[
-    DeadLetterQueue | None, typer.Option("--queue", help="One of the queues; without it, all four.")
+    QueueName | None, typer.Option("--queue", help="One of the queues; without it, all four.")
 ]
-OneQueue = Annotated[DeadLetterQueue, typer.Option("--queue", help="The queue that holds the messages.")]
+OneQueue = Annotated[QueueName, typer.Option("--queue", help="The queue that holds the messages.")]
 Ids = Annotated[
     list[str] | None, typer.Option("--message", metavar="ID", help="This message; may be given repeatedly.")
 ]
@@ -56,9 +56,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, show what woul
 def list_(queue: AnyQueue = None, env: Env = None, region: Region = None, as_json: Json = False) -> None:
     """Show why messages were not handled: by queue, reason and type, with their number and ages."""
     of = targets.find(env, region)
-    mailrooms = [Mailroom(of, one) for one in ([queue] if queue else DeadLetterQueue)]
-    depths = {mailroom.queue: view.Depth(*mailroom.depth()) for mailroom in mailrooms}
-    groups = grouped(_all_letters(mailrooms))
+    queues = [Queue(of, one) for one in ([queue] if queue else QueueName)]
+    depths = {source.name: view.Depth(*source.depth()) for source in queues}
+    groups = grouped(_all_messages(queues))
     now = datetime.now(UTC)
     if as_json:
         print_json(view.groups_json(groups, depths, now))
@@ -73,7 +73,7 @@ def list_(queue: AnyQueue = None, env: Env = None, region: Region = None, as_jso
 
 def show(
     queue: AnyQueue = None,
-    message: Ids = None,
+    ids: Ids = None,
     reason_is: WithReason = None,
     type_: WithType = None,
     body: Annotated[
@@ -92,20 +92,20 @@ def show(
 
     Names and addresses are hidden. Exit code 1: there is no such message.
     """
-    if body and not message:
+    if body and not ids:
         raise InputError("--body shows what customers have given.", "Name the message with --message ID.")
     of = targets.find(env, region)
-    selection = _selection(message, reason_is, type_, everything=not (message or reason_is or type_))
+    selection = _selection(ids, reason_is, type_, everything=not (ids or reason_is or type_))
     judge_of = functools.cache(lambda queue: _redrive_judge(of, queue))
     shown = []
-    for letter in _all_letters([Mailroom(of, one) for one in ([queue] if queue else DeadLetterQueue)]):
-        if selection.picks(letter):
-            planned = run.planned_one(letter, judge_of(letter.queue)(letter))
-            shown.append(view.letter_json(letter, planned, with_body=body))
+    for message in _all_messages([Queue(of, one) for one in ([queue] if queue else QueueName)]):
+        if selection.picks(message):
+            planned = handling.planned_one(message, judge_of(message.queue)(message))
+            shown.append(view.message_json(message, planned, with_body=body))
     if as_json:
         print_json(shown)
     for one in [] if as_json else shown:
-        answers().print(table(rows=view.letter_rows(one)))
+        answers().print(table(rows=view.message_rows(one)))
     if not shown:
         Progress().done("there is no such dead letter; `notify dlq list` shows what there is", "!")
         raise typer.Exit(NO)
@@ -113,8 +113,8 @@ def show(
 
 def redrive(
     reason: Reason,
-    queue: OneQueue = DeadLetterQueue.SEND,
-    message: Ids = None,
+    queue: OneQueue = QueueName.SEND,
+    ids: Ids = None,
     reason_is: WithReason = None,
     type_: WithType = None,
     everything: Everything = False,
@@ -129,11 +129,11 @@ def redrive(
     What was sent already is deleted as done, what would be refused again stays. It may be interrupted at any
     point and run again. Exit code 1: nothing fits; 3: it was interrupted, or not all were found again.
     """
-    selection = _demanded(message, reason_is, type_, everything=everything)
+    selection = _demanded(ids, reason_is, type_, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
-    mailroom, judge, progress = Mailroom(of, queue), _redrive_judge(of, queue), Progress()
-    planned = _plan(mailroom, selection, judge, progress, yes=yes, as_json=as_json)
+    source, judge, progress = Queue(of, queue), _redrive_judge(of, queue), Progress()
+    planned = _plan(source, selection, judge, progress, yes=yes, as_json=as_json)
     if queue.has_orders and (held := hold_of(of).held()):
         progress.done(f"sending is on hold ({held.reason}): orders wait for `notify resume`", "!")
     tally = None
@@ -142,15 +142,15 @@ def redrive(
             "dlq redrive", made, queue=queue, selection=str(selection), planned=str(len(planned))
         )
         _put(of, item)
-        tally = run.carry_out(mailroom, planned, judge, run.redriving(mailroom), rate, progress)
+        tally = handling.carry_out(source, planned, judge, handling.redriving(source), rate, progress)
         _put(of, item | {"outcome": {"S": view.tally_text(tally)}})
     _conclude(planned, tally, queue, as_json=as_json)
 
 
 def discard(
     reason: Reason,
-    queue: OneQueue = DeadLetterQueue.SEND,
-    message: Ids = None,
+    queue: OneQueue = QueueName.SEND,
+    ids: Ids = None,
     reason_is: WithReason = None,
     type_: WithType = None,
     everything: Everything = False,
@@ -164,23 +164,23 @@ def discard(
     What was sent keeps its record, what may be under way is left. Exit code 1: nothing fits; 3: it was
     interrupted, or not all messages were found again.
     """
-    selection = _demanded(message, reason_is, type_, everything=everything)
+    selection = _demanded(ids, reason_is, type_, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
-    mailroom, judge, progress = Mailroom(of, queue), _discard_judge(of, queue, made), Progress()
-    planned = _plan(mailroom, selection, judge, progress, yes=yes, as_json=as_json)
+    source, judge, progress = Queue(of, queue), _discard_judge(of, queue, made), Progress()
+    planned = _plan(source, selection, judge, progress, yes=yes, as_json=as_json)
     tally = None
     if yes and planned:
-        act = run.discarding(mailroom, of, judge, made)
-        tally = run.carry_out(mailroom, planned, judge, act, DISCARDS_PER_SECOND, progress)
+        act = handling.discarding(source, of, judge, made)
+        tally = handling.carry_out(source, planned, judge, act, DISCARDS_PER_SECOND, progress)
     _conclude(planned, tally, queue, as_json=as_json)
 
 
-def _all_letters(mailrooms: list[Mailroom]) -> Iterator[Letter]:
+def _all_messages(queues: list[Queue]) -> Iterator[Message]:
     progress = Progress()
-    for mailroom in mailrooms:
-        with closing(run.look_through(mailroom, progress)) as letters:
-            yield from letters
+    for source in queues:
+        with closing(handling.look_through(source, progress)) as messages:
+            yield from messages
 
 
 def _selection(
@@ -201,13 +201,13 @@ def _demanded(ids: list[str] | None, reason: str | None, type_: str | None, *, e
     return selection
 
 
-def _redrive_judge(of: Deployed, queue: DeadLetterQueue) -> Judge:
+def _redrive_judge(of: Deployed, queue: QueueName) -> Judge:
     if queue.has_orders:
         return OrderRedrive(Orders(), _settings(of), _finder(of), _now)
     return FeedbackRedrive(_finder(of), _now)
 
 
-def _discard_judge(of: Deployed, queue: DeadLetterQueue, made: Decision) -> Judge:
+def _discard_judge(of: Deployed, queue: QueueName, made: Decision) -> Judge:
     if queue.has_orders:
         return OrderDiscard(Orders(), _settings(of), _finder(of), _now, made.reason)
     return FeedbackDiscard(FeedbackRedrive(_finder(of), _now))
@@ -227,7 +227,7 @@ def _settings(of: Deployed) -> SendSettings:
 
 
 def _finder(of: Deployed) -> FindRecord:
-    return lambda key: ledger.find(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
+    return lambda key: abandoning.find(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
 
 
 def _now() -> datetime:
@@ -239,12 +239,12 @@ def _put(of: Deployed, item: dict[str, Any]) -> None:
 
 
 def _plan(
-    mailroom: Mailroom, selection: Selection, judge: Judge, progress: Progress, *, yes: bool, as_json: bool
+    source: Queue, selection: Selection, judge: Judge, progress: Progress, *, yes: bool, as_json: bool
 ) -> list[Planned]:
     """Show what would become of each message."""
-    _, held = mailroom.depth()
-    planned = run.plan(mailroom, selection, judge, progress)
-    _tell_held(mailroom.queue, held)
+    _, held = source.depth()
+    planned = handling.plan(source, selection, judge, progress)
+    _tell_held(source.name, held)
     for missing in sorted(selection.ids - {one.id for one in planned}):
         progress.done(f"message {missing} is not there, or does not fit", "!")
     if not as_json and planned:
@@ -252,11 +252,11 @@ def _plan(
             answers().print(table(*view.PLAN_HEADINGS, rows=view.planned_rows(planned)), "")
             if len(planned) > view.ROWS:
                 Progress().done(f"… and {len(planned) - view.ROWS} more; --json lists all", "!")
-        answers().print(table("Count", "Verdict", rows=view.verdict_rows(planned)))
+        answers().print(table("Count", "Verdict", rows=view.judgement_rows(planned)))
     return planned
 
 
-def _conclude(planned: list[Planned], tally: Tally | None, queue: DeadLetterQueue, *, as_json: bool) -> None:
+def _conclude(planned: list[Planned], tally: Tally | None, queue: QueueName, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -291,7 +291,7 @@ def _conclude(planned: list[Planned], tally: Tally | None, queue: DeadLetterQueu
         raise typer.Exit(NOT_DONE)
 
 
-def _tell_held(queue: DeadLetterQueue, held: int) -> None:
+def _tell_held(queue: QueueName, held: int) -> None:
     if held:
         Progress().done(
             f"{queue}: {held} more are out of sight, held by somebody who is looking or by a look that was "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.dead_letters.letters import DeadLetterQueue, Letter
+from ops.dead_letters.messages import Message, QueueName
 from ops.targets import Deployed
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ OURS = ("error_field", "error_reason", "email_type")
 """Attributes that say why a message is dead: they do not go with it when it is redriven."""
 
 
-class Mailroom:
+class Queue:
     """One dead-letter queue of a deployment, and the queue in which its messages are handled."""
 
-    def __init__(self, of: Deployed, queue: DeadLetterQueue) -> None:
-        self.queue = queue
+    def __init__(self, of: Deployed, name: QueueName) -> None:
+        self.name = name
         self._client: SQSClient = of.aws.sqs
-        self._url = of.outputs[queue.output]
-        self._source_url = of.outputs[queue.source_output]
+        self._url = of.outputs[name.output]
+        self._source_url = of.outputs[name.source_output]
         self._held: dict[str, str] = {}
 
     def depth(self) -> tuple[int, int]:
@@ -61,7 +61,7 @@ class Mailroom:
             int(counts["ApproximateNumberOfMessagesNotVisible"]),
         )
 
-    def letters(self, at_once: int = BATCH_SIZE) -> Generator[Letter, None, None]:
+    def messages(self, at_once: int = BATCH_SIZE) -> Generator[Message, None, None]:
         """Each message in the queue, once, whatever SQS hands out twice.
 
         Ends when SQS has no more to show, or only shows what is known, or `MOST_MESSAGES` were seen. Close
@@ -81,11 +81,11 @@ class Mailroom:
         try:
             while len(seen) < MOST_MESSAGES:
                 received = self._receive(at_once, hidden_seconds)
-                new = [message for message in received if message["MessageId"] not in seen]
-                self._held |= {message["MessageId"]: message["ReceiptHandle"] for message in received}
-                seen |= {message["MessageId"] for message in new}
-                for message in new:
-                    yield _letter(self.queue, message)
+                new = [raw for raw in received if raw["MessageId"] not in seen]
+                self._held |= {raw["MessageId"]: raw["ReceiptHandle"] for raw in received}
+                seen |= {raw["MessageId"] for raw in new}
+                for raw in new:
+                    yield _message(self.name, raw)
                 empty = 0 if received else empty + 1
                 repeated = 0 if new else repeated + 1
                 # What was seen first may come back while the rest is read; then it is out of sight again.
@@ -96,7 +96,7 @@ class Mailroom:
         finally:
             self._release()
 
-    def redrive(self, letter: Letter) -> None:
+    def redrive(self, message: Message) -> None:
         """Put the message into the queue in which it is handled, then delete it here.
 
         In this order a crash in between leaves two messages, and the ledger lets only one of them count; the
@@ -107,15 +107,17 @@ class Mailroom:
         with the messages.
         """
         self._client.send_message(
-            QueueUrl=self._source_url, MessageBody=letter.body, MessageAttributes=_redriven_attributes(letter)
+            QueueUrl=self._source_url,
+            MessageBody=message.body,
+            MessageAttributes=_redriven_attributes(message),
         )
-        self.delete(letter)
+        self.delete(message)
 
-    def delete(self, letter: Letter) -> None:
+    def delete(self, message: Message) -> None:
         """Delete the message for good."""
-        handle = self._held.get(letter.id, letter.receipt_handle)
+        handle = self._held.get(message.id, message.receipt_handle)
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
-        self._held.pop(letter.id, None)
+        self._held.pop(message.id, None)
 
     def _receive(self, at_once: int, hidden_seconds: int) -> list[Any]:
         answer = self._client.receive_message(
@@ -143,14 +145,14 @@ class Mailroom:
                 continue
 
 
-def _letter(queue: DeadLetterQueue, message: Mapping[str, Any]) -> Letter:
-    known = message.get("Attributes", {})
-    return Letter(
+def _message(queue: QueueName, raw: Mapping[str, Any]) -> Message:
+    known = raw.get("Attributes", {})
+    return Message(
         queue=queue,
-        id=message["MessageId"],
-        receipt_handle=message["ReceiptHandle"],
-        body=message["Body"],
-        attributes=message.get("MessageAttributes", {}),
+        id=raw["MessageId"],
+        receipt_handle=raw["ReceiptHandle"],
+        body=raw["Body"],
+        attributes=raw.get("MessageAttributes", {}),
         waiting_since=_moment(known["SentTimestamp"]),
         first_received_at=(
             _moment(known["ApproximateFirstReceiveTimestamp"])
@@ -165,11 +167,11 @@ def _moment(milliseconds: str) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
-def _redriven_attributes(letter: Letter) -> dict[str, Any]:
-    kept = {name: value for name, value in letter.attributes.items() if name not in OURS}
-    if letter.queue.has_orders and len(kept) < MOST_ATTRIBUTES:
+def _redriven_attributes(message: Message) -> dict[str, Any]:
+    kept = {name: value for name, value in message.attributes.items() if name not in OURS}
+    if message.queue.has_orders and len(kept) < MOST_ATTRIBUTES:
         # Without one, logs have named the message by its id so far: by that it can be followed on.
-        kept.setdefault("correlation_id", {"DataType": "String", "StringValue": letter.correlation_id})
+        kept.setdefault("correlation_id", {"DataType": "String", "StringValue": message.correlation_id})
     return {
         name: {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}
         for name, value in kept.items()

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from notifications.times import iso
-from ops.dead_letters.letters import DeadLetterQueue, Group, Letter
-from ops.dead_letters.run import Planned, Tally
-from ops.dead_letters.verdicts import Fate
+from ops.dead_letters.handling import Planned, Tally
+from ops.dead_letters.judging import Fate
+from ops.dead_letters.messages import Group, Message, QueueName
 
 ROWS = 30
 """Messages of a plan that are listed for people; --json lists all."""
@@ -38,7 +38,7 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def groups_json(
-    groups: Sequence[Group], depths: Mapping[DeadLetterQueue, Depth], now: datetime
+    groups: Sequence[Group], depths: Mapping[QueueName, Depth], now: datetime
 ) -> list[dict[str, Any]]:
     """The stable form of `notify dlq list --json`."""
     return [
@@ -100,8 +100,8 @@ def planned_rows(planned: Sequence[Planned]) -> list[tuple[object, ...]]:
     return [(one.id, one.type, one.order_id or "?", one.judgement.text) for one in planned[:ROWS]]
 
 
-def verdict_rows(planned: Sequence[Planned]) -> list[tuple[object, ...]]:
-    """How many messages have which verdict."""
+def judgement_rows(planned: Sequence[Planned]) -> list[tuple[object, ...]]:
+    """How many messages have which judgement."""
     counts = Counter(one.judgement.text for one in planned)
     return [(count, text) for text, count in counts.most_common()]
 
@@ -122,7 +122,7 @@ def tally_text(tally: Tally) -> str:
     return ", ".join(f"{tally.fates[fate]} {fate}" for fate in Fate if tally.fates[fate]) or "nothing done"
 
 
-def letter_json(letter: Letter, one: Planned, *, with_body: bool) -> dict[str, Any]:
+def message_json(message: Message, one: Planned, *, with_body: bool) -> dict[str, Any]:
     """The stable form of a message of `notify dlq show --json`.
 
     Parameters
@@ -131,21 +131,21 @@ def letter_json(letter: Letter, one: Planned, *, with_body: bool) -> dict[str, A
         Show the body and all attributes as received: they hold the customer's name and address.
     """
     shown = {
-        name: letter.text(name) if with_body or name in SHOWN_ATTRIBUTES else None
-        for name in sorted(letter.attributes)
+        name: message.text(name) if with_body or name in SHOWN_ATTRIBUTES else None
+        for name in sorted(message.attributes)
     }
     return {
-        "queue": letter.queue,
+        "queue": message.queue,
         **planned_json(one),
-        "first_received_at": iso(letter.first_received_at) if letter.first_received_at else None,
-        "receives": letter.receives,
-        "correlation_id": letter.correlation_id,
+        "first_received_at": iso(message.first_received_at) if message.first_received_at else None,
+        "receives": message.receives,
+        "correlation_id": message.correlation_id,
         "attributes": shown,
-        **({"body": letter.body} if with_body else {}),
+        **({"body": message.body} if with_body else {}),
     }
 
 
-def letter_rows(shown: Mapping[str, Any]) -> list[tuple[object, ...]]:
+def message_rows(shown: Mapping[str, Any]) -> list[tuple[object, ...]]:
     """The same for people."""
     named = {
         "message": "message_id",

@@ -19,7 +19,7 @@ from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import notification_key
 from ops import ledger, targets
 from ops.commands import dlq
-from ops.dead_letters.letters import DeadLetterQueue
+from ops.dead_letters.messages import QueueName
 from ops.local import State
 from ops.targets import Deployed
 from tests.support.documented_events import documented_event
@@ -129,7 +129,7 @@ def test_looking_leaves_every_message_in_sight_and_hides_what_customers_gave(
     event = order(to="ada@example.com")
     id_ = bury(system, event, note="for ada@example.com")
 
-    dlq.show(queue=DeadLetterQueue.SEND)
+    dlq.show(queue=QueueName.SEND)
     shown = capsys.readouterr().out
     assert "ada@example.com" not in shown
     assert "Ada" not in shown
@@ -137,10 +137,10 @@ def test_looking_leaves_every_message_in_sight_and_hides_what_customers_gave(
     assert "no record" in shown
     assert "will be sent" in shown
 
-    dlq.show(queue=DeadLetterQueue.SEND, message=[id_], body=True, as_json=True)
-    [letter] = json.loads(capsys.readouterr().out)
-    assert json.loads(letter["body"]) == event
-    assert letter["attributes"] == {"note": "for ada@example.com"}
+    dlq.show(queue=QueueName.SEND, ids=[id_], body=True, as_json=True)
+    [message] = json.loads(capsys.readouterr().out)
+    assert json.loads(message["body"]) == event
+    assert message["attributes"] == {"note": "for ada@example.com"}
 
     attributes = system.aws.sqs.get_queue_attributes(
         QueueUrl=system.outputs[SEND_DLQ], AttributeNames=["All"]
@@ -218,17 +218,17 @@ def test_feedback_is_redriven_unless_it_is_recorded_already_or_an_orphans(
     for body in (complaint, orphan, "no JSON"):
         bury(system, body, FEEDBACK_DLQ)
 
-    dlq.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True, as_json=True)
+    dlq.redrive(reason=WHY, queue=QueueName.FEEDBACK, everything=True, yes=True, as_json=True)
 
     done = json.loads(capsys.readouterr().out)["done"]
     assert (done["redriven"], done["left"]) == (1, 2)
     system.wait_for_status(event["order_id"], "COMPLAINED")
     bury(system, complaint, FEEDBACK_DLQ)
-    dlq.redrive(reason=WHY, queue=DeadLetterQueue.FEEDBACK, type_="Complaint", as_json=True)
+    dlq.redrive(reason=WHY, queue=QueueName.FEEDBACK, type_="Complaint", as_json=True)
     assert "recorded already: skipped, deleted as done" in verdicts(capsys).values()
     assert record["attempt"] == 1
 
-    dlq.discard(reason="Nobody's", queue=DeadLetterQueue.FEEDBACK, everything=True, yes=True)
+    dlq.discard(reason="Nobody's", queue=QueueName.FEEDBACK, everything=True, yes=True)
     assert system.waiting(FEEDBACK_DLQ) == 0
 
 
@@ -238,7 +238,7 @@ def documented_body(kind: tuple[str, dict[str, str]], key: Any) -> Any:
 
 def test_what_does_not_fit_is_told(system: System) -> None:
     with pytest.raises(typer.Exit) as exited:
-        dlq.redrive(reason=WHY, message=["no-such-message"])
+        dlq.redrive(reason=WHY, ids=["no-such-message"])
     assert exited.value.exit_code == 1
 
 

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from notifications.ledger import Status
 from ops import cli, targets
 from ops.aws import Aws
-from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection
-from ops.dead_letters.queue import EMPTY_RECEIVES, Mailroom
-from ops.dead_letters.run import carry_out, plan, redriving
-from ops.dead_letters.verdicts import Fate, Judgement
+from ops.dead_letters.handling import carry_out, plan, redriving
+from ops.dead_letters.judging import Fate, Judgement
+from ops.dead_letters.messages import Message, QueueName, Selection
+from ops.dead_letters.queue import EMPTY_RECEIVES, Queue
 from ops.output import Progress
 from ops.targets import Deployed
 from tests.support.ledger_table import create_ledger_table
@@ -97,17 +97,17 @@ class Sqs:
         self.released += [entry["ReceiptHandle"] for entry in entries]
 
 
-def mailroom(sqs: Sqs) -> Mailroom:
+def dead_letter_queue(sqs: Sqs) -> Queue:
     aws: Any = SimpleNamespace(sqs=sqs)
-    return Mailroom(Deployed("stack", aws, OUTPUTS, datetime.now(UTC)), DeadLetterQueue.SEND)
+    return Queue(Deployed("stack", aws, OUTPUTS, datetime.now(UTC)), QueueName.SEND)
 
 
 def ids_seen(sqs: Sqs) -> list[str]:
-    with closing(mailroom(sqs).letters()) as letters:
-        return [letter.id for letter in letters]
+    with closing(dead_letter_queue(sqs).messages()) as messages:
+        return [message.id for message in messages]
 
 
-def redrive_all(_letter: Letter) -> Judgement:
+def redrive_all(_message: Message) -> Judgement:
     return Judgement(Fate.REDRIVE, "will be sent")
 
 
@@ -128,8 +128,8 @@ def test_everything_that_was_received_is_put_back_in_sight_by_its_newest_receipt
 
 def test_what_was_received_is_put_back_in_sight_when_the_look_is_broken_off() -> None:
     sqs = Sqs([["a", "b"]])
-    with closing(mailroom(sqs).letters()) as letters:
-        next(letters)
+    with closing(dead_letter_queue(sqs).messages()) as messages:
+        next(messages)
     assert sqs.released == ["a received 1", "b received 1"]
 
 
@@ -179,9 +179,9 @@ def test_thousands_are_all_seen_and_kept_out_of_sight_meanwhile() -> None:
 
 def test_message_is_sent_on_as_it_was_without_what_told_of_its_error() -> None:
     sqs = Sqs([["a"]])
-    room = mailroom(sqs)
-    with closing(room.letters()) as letters:
-        room.redrive(next(letters))
+    queue = dead_letter_queue(sqs)
+    with closing(queue.messages()) as messages:
+        queue.redrive(next(messages))
 
     [sent] = sqs.sent
     assert (sent["QueueUrl"], sent["MessageBody"]) == ("send", "{}")
@@ -198,9 +198,9 @@ def test_message_that_could_not_be_sent_on_is_not_deleted() -> None:
             raise ClientError({"Error": {"Code": "OverLimit"}}, "SendMessage")
 
     sqs = Full([["a"], []] * 2)
-    room = mailroom(sqs)
-    planned = plan(room, ALL, redrive_all, Progress())
-    tally = carry_out(room, planned, redrive_all, redriving(room), 5, Progress(), sleep=lambda _: None)
+    queue = dead_letter_queue(sqs)
+    planned = plan(queue, ALL, redrive_all, Progress())
+    tally = carry_out(queue, planned, redrive_all, redriving(queue), 5, Progress(), sleep=lambda _: None)
     assert isinstance(tally.failure, ClientError)
     assert tally.remaining == {"a"}
     assert sqs.deleted == []
@@ -209,9 +209,9 @@ def test_message_that_could_not_be_sent_on_is_not_deleted() -> None:
 
 def test_only_what_was_planned_is_redriven_and_at_the_rate_that_was_asked_for() -> None:
     sqs = Sqs([["a", "b"], [], ["later"], ["b", "a"]], said_to_have=2)
-    room, pauses = mailroom(sqs), list[float]()
-    planned = plan(room, ALL, redrive_all, Progress())
-    tally = carry_out(room, planned, redrive_all, redriving(room), 4, Progress(), sleep=pauses.append)
+    queue, pauses = dead_letter_queue(sqs), list[float]()
+    planned = plan(queue, ALL, redrive_all, Progress())
+    tally = carry_out(queue, planned, redrive_all, redriving(queue), 4, Progress(), sleep=pauses.append)
 
     assert (tally.fates[Fate.REDRIVE], tally.remaining) == (2, set())
     assert sqs.deleted == ["b received 4", "a received 4"]
@@ -221,20 +221,20 @@ def test_only_what_was_planned_is_redriven_and_at_the_rate_that_was_asked_for() 
 
 def test_look_for_messages_by_id_ends_when_they_are_found() -> None:
     sqs = Sqs([["a"], ["b"], ["c"]], said_to_have=3)
-    planned = plan(mailroom(sqs), Selection(ids=frozenset({"b"})), redrive_all, Progress())
+    planned = plan(dead_letter_queue(sqs), Selection(ids=frozenset({"b"})), redrive_all, Progress())
     assert [one.id for one in planned] == ["b"]
     assert sqs.receives == 2
 
 
 def test_message_is_judged_again_before_anything_is_done_with_it() -> None:
     sqs = Sqs([["a"], [], ["a"]])
-    room = mailroom(sqs)
-    planned = plan(room, ALL, redrive_all, Progress())
+    queue = dead_letter_queue(sqs)
+    planned = plan(queue, ALL, redrive_all, Progress())
     tally = carry_out(
-        room,
+        queue,
         planned,
         lambda _: Judgement(Fate.DELETE, "already sent", status=Status.DELIVERED),
-        redriving(room),
+        redriving(queue),
         5,
         Progress(),
     )
@@ -244,9 +244,9 @@ def test_message_is_judged_again_before_anything_is_done_with_it() -> None:
 
 def test_message_that_was_not_found_again_is_counted() -> None:
     sqs = Sqs([["a", "b"], [], ["a"]])
-    room = mailroom(sqs)
-    planned = plan(room, ALL, redrive_all, Progress())
-    tally = carry_out(room, planned, redrive_all, redriving(room), 100, Progress())
+    queue = dead_letter_queue(sqs)
+    planned = plan(queue, ALL, redrive_all, Progress())
+    tally = carry_out(queue, planned, redrive_all, redriving(queue), 100, Progress())
     assert tally.remaining == {"b"}
 
 
@@ -393,12 +393,12 @@ def test_feedback_that_nobody_can_read_is_discarded_with_an_audit_item(of: Deplo
 def test_redrive_that_is_broken_off_tells_how_far_it_got(
     of: Deployed, monkeypatch: pytest.MonkeyPatch, stop: BaseException, said: str
 ) -> None:
-    def stopped(_room: Mailroom, _letter: Letter) -> None:
+    def stopped(_queue: Queue, _message: Message) -> None:
         raise stop
 
     judged = Judgement(Fate.REDRIVE, "will be recorded")
-    monkeypatch.setattr("ops.commands.dlq._redrive_judge", lambda _of, _queue: lambda _letter: judged)
-    monkeypatch.setattr(Mailroom, "redrive", stopped)
+    monkeypatch.setattr("ops.commands.dlq._redrive_judge", lambda _of, _queue: lambda _message: judged)
+    monkeypatch.setattr(Queue, "redrive", stopped)
     bury(of, "FeedbackDeadLetterQueueUrl")
 
     result = notify("redrive", "--queue", "feedback", "--all", "--reason", "why", "--yes")

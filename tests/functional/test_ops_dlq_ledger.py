@@ -15,7 +15,7 @@ from notifications.keys import NotificationKey
 from notifications.ledger import Abandoned, Abandonment, AlreadyHandled, Claim, Claimed, InFlight, Status
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
 from ops import ledger_view
-from ops.dead_letters.ledger import abandon
+from ops.dead_letters.abandoning import abandon
 from ops.errors import OpsError
 from tests.support.ledger_table import stored_items
 

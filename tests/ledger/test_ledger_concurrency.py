@@ -33,7 +33,7 @@ from notifications.ledger import (
     Status,
 )
 from notifications.ledger_table import FEEDBACK_PATH_KEY, LedgerTable
-from ops.dead_letters.ledger import abandon
+from ops.dead_letters.abandoning import abandon
 from tests.ledger.conftest import MOST_WORKERS
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, stored_items, stored_path

@@ -27,7 +27,7 @@ from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import HISTORY_CAPACITY, Abandoned, Abandonment, Claim, Claimed, SesEvent
 from notifications.ledger_table import FEEDBACK_PATH_FRACTION, FEEDBACK_PATH_KEY, LedgerTable
-from ops.dead_letters.ledger import abandon
+from ops.dead_letters.abandoning import abandon
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, primary_key, stored_items, stored_path
 from tests.support.memory_ledger import MemoryLedger

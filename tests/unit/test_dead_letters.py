@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from ops.dead_letters.letters import DeadLetterQueue, Letter, Selection, grouped
+from ops.dead_letters.messages import Message, QueueName, Selection, grouped
 from ops.dead_letters.view import age
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def letter(
+def message(
     body: Any = None,
-    queue: DeadLetterQueue = DeadLetterQueue.SEND,
+    queue: QueueName = QueueName.SEND,
     id_: str = "m-1",
     waiting: timedelta = timedelta(0),
     **attributes: str,
-) -> Letter:
-    return Letter(
+) -> Message:
+    return Message(
         queue=queue,
         id=id_,
         receipt_handle="handle",
@@ -37,23 +37,23 @@ def letter(
 
 
 def test_reason_is_the_functions_own_without_the_number_of_the_element() -> None:
-    refused = letter(error_field="items[17].unit_price", error_reason="must be a decimal string")
+    refused = message(error_field="items[17].unit_price", error_reason="must be a decimal string")
     assert refused.reason == "items[].unit_price must be a decimal string"
 
 
 @pytest.mark.parametrize(
     ("queue", "reason"),
     [
-        (DeadLetterQueue.SEND, "received too often"),
-        (DeadLetterQueue.FEEDBACK, "received too often"),
-        (DeadLetterQueue.ORDERS_UNDELIVERED, "not delivered by SNS"),
-        (DeadLetterQueue.FEEDBACK_UNDELIVERED, "not delivered by SNS"),
+        (QueueName.SEND, "received too often"),
+        (QueueName.FEEDBACK, "received too often"),
+        (QueueName.ORDERS_UNDELIVERED, "not delivered by SNS"),
+        (QueueName.FEEDBACK_UNDELIVERED, "not delivered by SNS"),
     ],
 )
 def test_reason_of_a_message_that_no_function_has_put_there_is_how_it_came(
-    queue: DeadLetterQueue, reason: str
+    queue: QueueName, reason: str
 ) -> None:
-    assert letter(queue=queue, correlation_id="c-1").reason == reason
+    assert message(queue=queue, correlation_id="c-1").reason == reason
 
 
 @pytest.mark.parametrize(
@@ -70,33 +70,33 @@ def test_reason_of_a_message_that_no_function_has_put_there_is_how_it_came(
 def test_type_is_what_the_message_says_if_it_can_be_one(
     attributes: dict[str, str], body: Any, expected: str
 ) -> None:
-    assert letter(body, **attributes).type == expected
+    assert message(body, **attributes).type == expected
 
 
 def test_type_of_feedback_is_the_kind_of_event() -> None:
-    feedback = DeadLetterQueue.FEEDBACK
-    assert letter({"eventType": "Rendering Failure"}, feedback).type == "Rendering_Failure"
-    assert letter([], feedback, email_type="unknown").type == "unknown"
+    feedback = QueueName.FEEDBACK
+    assert message({"eventType": "Rendering Failure"}, feedback).type == "Rendering_Failure"
+    assert message([], feedback, email_type="unknown").type == "unknown"
 
 
 @pytest.mark.parametrize("given", ["ada@example.com", "Ada Lovelace", 17, "", "x" * 65])
 def test_order_id_that_could_be_a_customers_is_not_shown(given: object) -> None:
-    assert letter({"order_id": given}).order_id is None
-    assert letter({"order_id": "A-1001"}).order_id == "A-1001"
+    assert message({"order_id": given}).order_id is None
+    assert message({"order_id": "A-1001"}).order_id == "A-1001"
 
 
 def test_body_is_in_no_error_text() -> None:
-    assert "ada" not in repr(letter({"customer": "ada"}, note="for ada"))
+    assert "ada" not in repr(message({"customer": "ada"}, note="for ada"))
 
 
 def test_correlation_id_that_is_none_is_replaced_by_the_messages_own() -> None:
-    assert letter(correlation_id="c-1").correlation_id == "c-1"
-    assert letter(correlation_id="ada@example.com").correlation_id == "m-1"
+    assert message(correlation_id="c-1").correlation_id == "c-1"
+    assert message(correlation_id="ada@example.com").correlation_id == "m-1"
 
 
 # --- which are meant --------------------------------------------------------------------------------
 
-REFUSED = letter({"type": "order_confirmation"}, error_field="total", error_reason="is missing")
+REFUSED = message({"type": "order_confirmation"}, error_field="total", error_reason="is missing")
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_groups_have_counts_and_ages_and_come_by_queue_and_size() -> None:
     hour = timedelta(hours=1)
     groups = grouped(
         [
-            letter(queue=DeadLetterQueue.FEEDBACK),
-            letter(waiting=3 * hour, error_field="total", error_reason="is missing"),
-            letter(waiting=1 * hour),
-            letter(waiting=5 * hour),
-            letter(waiting=2 * hour),
+            message(queue=QueueName.FEEDBACK),
+            message(waiting=3 * hour, error_field="total", error_reason="is missing"),
+            message(waiting=1 * hour),
+            message(waiting=5 * hour),
+            message(waiting=2 * hour),
         ]
     )
     assert [(group.queue, group.reason, group.count) for group in groups] == [

@@ -17,8 +17,7 @@ from notifications.order_event import parse
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms
-from ops.dead_letters.letters import DeadLetterQueue, Letter
-from ops.dead_letters.verdicts import (
+from ops.dead_letters.judging import (
     Fate,
     FeedbackDiscard,
     FeedbackRedrive,
@@ -29,6 +28,7 @@ from ops.dead_letters.verdicts import (
     Orders,
     read_event,
 )
+from ops.dead_letters.messages import Message, QueueName
 from tests.support.documented_events import documented_event
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -63,9 +63,9 @@ ORDERS = Orders()
 SENT_AND_ABOVE = [s for s in Status if s.rank >= Status.SENT.rank]
 
 
-def letter(body: Any, queue: DeadLetterQueue = DeadLetterQueue.SEND) -> Letter:
+def message(body: Any, queue: QueueName = QueueName.SEND) -> Message:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Letter(queue, "m-1", "handle", text, {}, NOW, None, 1)
+    return Message(queue, "m-1", "handle", text, {}, NOW, None, 1)
 
 
 def record(status: Status, fingerprint: str = FINGERPRINT) -> Record:
@@ -73,11 +73,11 @@ def record(status: Status, fingerprint: str = FINGERPRINT) -> Record:
 
 
 def redriven(body: Any, known: Record | None = None) -> Judgement:
-    return OrderRedrive(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW)(letter(body))
+    return OrderRedrive(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW)(message(body))
 
 
 def discarded(body: Any, known: Record | None = None) -> Judgement:
-    return OrderDiscard(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW, "cancelled")(letter(body))
+    return OrderDiscard(ORDERS, SETTINGS, {KEY: known}.get, lambda: NOW, "cancelled")(message(body))
 
 
 # --- redriving orders -------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_order_that_cannot_be_read_has_no_record_to_give_up() -> None:
 
 def test_record_of_an_order_given_up_is_as_complete_as_any_other() -> None:
     judge = OrderDiscard(ORDERS, SETTINGS, {KEY: None}.get, lambda: NOW, "cancelled")
-    found = judge.abandonment(letter(EVENT))
+    found = judge.abandonment(message(EVENT))
     assert found is not None
     key, abandonment = found
     step = abandonment.decide(None)
@@ -195,11 +195,11 @@ def test_record_of_an_order_given_up_is_as_complete_as_any_other() -> None:
 
 # --- feedback ---------------------------------------------------------------------------------------
 
-FEEDBACK = DeadLetterQueue.FEEDBACK
+FEEDBACK = QueueName.FEEDBACK
 
 
 def feedback(body: str, known: Record | None, judge: Callable[[FeedbackRedrive], Judge]) -> Judgement:
-    return judge(FeedbackRedrive({KEY: known}.get, lambda: NOW))(letter(body, FEEDBACK))
+    return judge(FeedbackRedrive({KEY: known}.get, lambda: NOW))(message(body, FEEDBACK))
 
 
 def as_it_is(redrive: FeedbackRedrive) -> Judge:

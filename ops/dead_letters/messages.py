@@ -24,7 +24,7 @@ _ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}")
 """What is shown of an event that may be malformed: nothing that could be a name or an address."""
 
 
-class DeadLetterQueue(StrEnum):
+class QueueName(StrEnum):
     """Where messages end that were not handled, by the name that operators give it."""
 
     SEND = "send"
@@ -36,10 +36,10 @@ class DeadLetterQueue(StrEnum):
     def output(self) -> str:
         """The stack's output that has its URL."""
         return {
-            DeadLetterQueue.SEND: "SendDeadLetterQueueUrl",
-            DeadLetterQueue.ORDERS_UNDELIVERED: "OrderEventsUndeliveredQueueUrl",
-            DeadLetterQueue.FEEDBACK: "FeedbackDeadLetterQueueUrl",
-            DeadLetterQueue.FEEDBACK_UNDELIVERED: "FeedbackUndeliveredQueueUrl",
+            QueueName.SEND: "SendDeadLetterQueueUrl",
+            QueueName.ORDERS_UNDELIVERED: "OrderEventsUndeliveredQueueUrl",
+            QueueName.FEEDBACK: "FeedbackDeadLetterQueueUrl",
+            QueueName.FEEDBACK_UNDELIVERED: "FeedbackUndeliveredQueueUrl",
         }[self]
 
     @property
@@ -50,11 +50,11 @@ class DeadLetterQueue(StrEnum):
     @property
     def has_orders(self) -> bool:
         """Whether it has order events; else it has SES events."""
-        return self in (DeadLetterQueue.SEND, DeadLetterQueue.ORDERS_UNDELIVERED)
+        return self in (QueueName.SEND, QueueName.ORDERS_UNDELIVERED)
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """A message of a dead-letter queue.
 
     Parameters
@@ -69,7 +69,7 @@ class Letter:
         How often it has been received, this time included.
     """
 
-    queue: DeadLetterQueue
+    queue: QueueName
     id: str
     receipt_handle: str = field(repr=False)
     body: str = field(repr=False)
@@ -88,7 +88,7 @@ class Letter:
         said = f"{self.text('error_field')} {self.text('error_reason')}".strip()
         if said:
             return re.sub(r"\[\d+\]", "[]", said)
-        undelivered = (DeadLetterQueue.ORDERS_UNDELIVERED, DeadLetterQueue.FEEDBACK_UNDELIVERED)
+        undelivered = (QueueName.ORDERS_UNDELIVERED, QueueName.FEEDBACK_UNDELIVERED)
         return NOT_DELIVERED if self.queue in undelivered else RECEIVED_TOO_OFTEN
 
     @property
@@ -134,9 +134,9 @@ class Selection:
     ids
         Message ids.
     reason
-        As `Letter.reason`.
+        As `Message.reason`.
     type
-        As `Letter.type`.
+        As `Message.type`.
     everything
         All of them.
     """
@@ -149,13 +149,13 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self.ids or self.reason or self.type or self.everything)
 
-    def picks(self, letter: Letter) -> bool:
+    def picks(self, message: Message) -> bool:
         """Whether the message is meant."""
         return (
             bool(self)
-            and (not self.ids or letter.id in self.ids)
-            and (self.reason is None or letter.reason == self.reason)
-            and (self.type is None or letter.type == self.type)
+            and (not self.ids or message.id in self.ids)
+            and (self.reason is None or message.reason == self.reason)
+            and (self.type is None or message.type == self.type)
         )
 
     def __str__(self) -> str:
@@ -168,7 +168,7 @@ class Selection:
 class Group:
     """Messages of one queue with the same reason and type."""
 
-    queue: DeadLetterQueue
+    queue: QueueName
     reason: str
     type: str
     count: int
@@ -176,12 +176,12 @@ class Group:
     newest: datetime
 
 
-def grouped(letters: Iterable[Letter]) -> list[Group]:
+def grouped(messages: Iterable[Message]) -> list[Group]:
     """Group messages, read once and not kept; the largest groups of each queue first."""
-    groups: dict[tuple[DeadLetterQueue, str, str], Group] = {}
-    for letter in letters:
-        key, since = (letter.queue, letter.reason, letter.type), letter.waiting_since
+    groups: dict[tuple[QueueName, str, str], Group] = {}
+    for message in messages:
+        key, since = (message.queue, message.reason, message.type), message.waiting_since
         known = groups.get(key, Group(*key, 0, since, since))
         groups[key] = Group(*key, known.count + 1, min(known.oldest, since), max(known.newest, since))
-    order = list(DeadLetterQueue)
+    order = list(QueueName)
     return sorted(groups.values(), key=lambda group: (order.index(group.queue), -group.count, group.reason))

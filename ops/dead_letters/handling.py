@@ -19,10 +19,10 @@ from notifications.audit import Decision, audit_item
 from notifications.ledger import Abandoned
 from notifications.times import iso
 from ops import audit
-from ops.dead_letters.ledger import abandon
-from ops.dead_letters.letters import Letter, Selection
-from ops.dead_letters.queue import BATCH_SIZE, LEAST_VISIBILITY_SECONDS, Mailroom
-from ops.dead_letters.verdicts import Fate, Judge, Judgement, OrderDiscard
+from ops.dead_letters.abandoning import abandon
+from ops.dead_letters.judging import Fate, Judge, Judgement, OrderDiscard
+from ops.dead_letters.messages import Message, Selection
+from ops.dead_letters.queue import BATCH_SIZE, LEAST_VISIBILITY_SECONDS, Queue
 from ops.errors import OpsError
 from ops.output import Progress
 from ops.targets import Deployed
@@ -30,7 +30,7 @@ from ops.targets import Deployed
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-Act = Callable[[Letter, Judgement], Fate]
+Act = Callable[[Message, Judgement], Fate]
 
 
 @dataclass(frozen=True)
@@ -72,35 +72,35 @@ class Tally:
         return self.fates.total()
 
 
-def look_through(mailroom: Mailroom, progress: Progress) -> Generator[Letter, None, None]:
+def look_through(queue: Queue, progress: Progress) -> Generator[Message, None, None]:
     """Each message of a queue, with progress; close it, so that all are put back in sight."""
-    expected, _ = mailroom.depth()
-    with progress.doing(f"looking at {mailroom.queue}"), closing(mailroom.letters()) as letters:
-        for number, letter in enumerate(letters, start=1):
-            progress.now(f"looking at {mailroom.queue}: {number} of about {max(expected, number)}")
-            yield letter
+    expected, _ = queue.depth()
+    with progress.doing(f"looking at {queue.name}"), closing(queue.messages()) as messages:
+        for number, message in enumerate(messages, start=1):
+            progress.now(f"looking at {queue.name}: {number} of about {max(expected, number)}")
+            yield message
 
 
-def plan(mailroom: Mailroom, selection: Selection, judge: Judge, progress: Progress) -> list[Planned]:
+def plan(queue: Queue, selection: Selection, judge: Judge, progress: Progress) -> list[Planned]:
     """Look at the queue and judge what is selected; nothing is changed."""
     planned = []
-    with closing(look_through(mailroom, progress)) as letters:
-        for letter in letters:
-            if selection.picks(letter):
-                planned.append(planned_one(letter, judge(letter)))
+    with closing(look_through(queue, progress)) as messages:
+        for message in messages:
+            if selection.picks(message):
+                planned.append(planned_one(message, judge(message)))
             if selection.ids and len(planned) == len(selection.ids):
                 break
     return planned
 
 
-def planned_one(letter: Letter, judgement: Judgement) -> Planned:
+def planned_one(message: Message, judgement: Judgement) -> Planned:
     """The message without its body."""
-    since = iso(letter.waiting_since)
-    return Planned(letter.id, letter.reason, letter.type, letter.order_id, since, judgement)
+    since = iso(message.waiting_since)
+    return Planned(message.id, message.reason, message.type, message.order_id, since, judgement)
 
 
 def carry_out(
-    mailroom: Mailroom,
+    queue: Queue,
     planned: Collection[Planned],
     judge: Judge,
     act: Act,
@@ -122,12 +122,12 @@ def carry_out(
     at_once = max(1, min(BATCH_SIZE, int(rate_per_second * LEAST_VISIBILITY_SECONDS / 2)))
     total = len(planned)
     try:
-        with progress.doing(f"0 of {total}"), closing(mailroom.letters(at_once)) as letters:
-            while tally.remaining and (letter := next(letters, None)):
-                if letter.id not in tally.remaining:
+        with progress.doing(f"0 of {total}"), closing(queue.messages(at_once)) as messages:
+            while tally.remaining and (message := next(messages, None)):
+                if message.id not in tally.remaining:
                     continue
-                tally.fates[act(letter, judge(letter))] += 1
-                tally.remaining.discard(letter.id)
+                tally.fates[act(message, judge(message))] += 1
+                tally.remaining.discard(message.id)
                 progress.now(f"{tally.handled} of {total}")
                 if tally.remaining:
                     sleep(1 / rate_per_second)
@@ -138,31 +138,31 @@ def carry_out(
     return tally
 
 
-def redriving(mailroom: Mailroom) -> Act:
+def redriving(queue: Queue) -> Act:
     """Redrives what is judged so, and deletes what is done."""
 
-    def act(letter: Letter, judgement: Judgement) -> Fate:
+    def act(message: Message, judgement: Judgement) -> Fate:
         if judgement.fate is Fate.REDRIVE:
-            mailroom.redrive(letter)
+            queue.redrive(message)
         elif judgement.fate is Fate.DELETE:
-            mailroom.delete(letter)
+            queue.delete(message)
         return judgement.fate
 
     return act
 
 
-def discarding(mailroom: Mailroom, of: Deployed, judge: Judge, decision: Decision) -> Act:
+def discarding(queue: Queue, of: Deployed, judge: Judge, decision: Decision) -> Act:
     """Gives notifications up in the ledger, then deletes their messages. Each has an audit item.
 
     A crash in between leaves the message: the next discard finds its record ABANDONED, and deletes it.
     """
     client: DynamoDBClient = of.aws.dynamodb
 
-    def act(letter: Letter, judgement: Judgement) -> Fate:
-        facts = _facts(letter, judgement)
+    def act(message: Message, judgement: Judgement) -> Fate:
+        facts = _facts(message, judgement)
         if judgement.fate is Fate.LEAVE:
             return Fate.LEAVE
-        given_up = judge.abandonment(letter) if isinstance(judge, OrderDiscard) else None
+        given_up = judge.abandonment(message) if isinstance(judge, OrderDiscard) else None
         if judgement.fate is Fate.ABANDON and given_up:
             item = audit_item("dlq discard", decision, **facts)
             verdict = abandon(client, of.outputs["LedgerTableName"], *given_up, item)
@@ -171,14 +171,18 @@ def discarding(mailroom: Mailroom, of: Deployed, judge: Judge, decision: Decisio
                 return Fate.LEAVE
         else:
             audit.record(of, "dlq discard", decision, **facts)
-        mailroom.delete(letter)
+        queue.delete(message)
         return judgement.fate
 
     return act
 
 
-def _facts(letter: Letter, judgement: Judgement) -> dict[str, str]:
-    facts = {"queue": str(letter.queue), "queue_message_id": letter.id, "dead_letter_reason": letter.reason}
+def _facts(message: Message, judgement: Judgement) -> dict[str, str]:
+    facts = {
+        "queue": str(message.queue),
+        "queue_message_id": message.id,
+        "dead_letter_reason": message.reason,
+    }
     if judgement.key:
         facts |= {
             "record": str(judgement.key),

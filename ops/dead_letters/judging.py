@@ -21,7 +21,7 @@ from notifications.sending import key_of, record_attributes
 from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms, iso
-from ops.dead_letters.letters import Letter
+from ops.dead_letters.messages import Message
 
 FindRecord: TypeAlias = Callable[[NotificationKey], Record | None]
 
@@ -59,7 +59,7 @@ class Judgement:
 class Judge(Protocol):
     """Decides on one message; asks the ledger anew each time."""
 
-    def __call__(self, letter: Letter) -> Judgement: ...  # noqa: D102
+    def __call__(self, message: Message) -> Judgement: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class OrderRedrive:
     find: FindRecord
     now: Callable[[], datetime]
 
-    def __call__(self, letter: Letter) -> Judgement:
+    def __call__(self, message: Message) -> Judgement:
         """What the send function would do with it."""
-        order = self.orders.read(letter.body, self.now())
+        order = self.orders.read(message.body, self.now())
         notification = order.notification
         if notification is None:
             return Judgement(Fate.LEAVE, f"would be refused again: {order.refusal}")
@@ -146,9 +146,9 @@ class FeedbackRedrive:
     find: FindRecord
     now: Callable[[], datetime]
 
-    def __call__(self, letter: Letter) -> Judgement:
+    def __call__(self, message: Message) -> Judgement:
         """What the tracking function would do with it."""
-        event, problem = read_event(letter.body, self.now())
+        event, problem = read_event(message.body, self.now())
         if event is None:
             return Judgement(Fate.LEAVE, problem)
         record = self.find(event.key)
@@ -187,9 +187,9 @@ class OrderDiscard:
     now: Callable[[], datetime]
     reason: str
 
-    def __call__(self, letter: Letter) -> Judgement:
+    def __call__(self, message: Message) -> Judgement:
         """Whether its notification can be given up, and what becomes of the message."""
-        given_up = self.abandonment(letter)
+        given_up = self.abandonment(message)
         if given_up is None:
             return Judgement(
                 Fate.DELETE, "cannot be read, so it has no record: deleted, noted in the audit trail"
@@ -209,10 +209,10 @@ class OrderDiscard:
         text = "will be marked ABANDONED and deleted: no later copy of the order is sent"
         return Judgement(Fate.ABANDON, text, key, status)
 
-    def abandonment(self, letter: Letter) -> tuple[NotificationKey, Abandonment] | None:
+    def abandonment(self, message: Message) -> tuple[NotificationKey, Abandonment] | None:
         """How its notification is given up; None if the message does not tell which that is."""
         now = self.now()
-        notification = self.orders.read(letter.body, now).notification
+        notification = self.orders.read(message.body, now).notification
         if notification is None:
             return None
         expires_at = now + timedelta(days=self.settings.record_retention_days)
@@ -224,7 +224,7 @@ class OrderDiscard:
             settle_window_ms=self.settings.settle_window_seconds * 1000,
             attributes=record_attributes(
                 notification,
-                letter.correlation_id,
+                message.correlation_id,
                 self.settings.recipient_hash_key,
                 expires_at,
             ),
@@ -237,9 +237,9 @@ class FeedbackDiscard:
 
     redrive: FeedbackRedrive
 
-    def __call__(self, letter: Letter) -> Judgement:
+    def __call__(self, message: Message) -> Judgement:
         """What is lost with it."""
-        judged = self.redrive(letter)
+        judged = self.redrive(message)
         lost = judged.fate is Fate.REDRIVE
         text = "deleted, and what it says is lost: redriven, it would be recorded" if lost else "deleted"
         return Judgement(Fate.DELETE, text, judged.key, judged.status)
