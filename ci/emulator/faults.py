@@ -44,8 +44,8 @@ class Fault:
         doesn't count then.
     caller
         Only calls that this Lambda function makes (or that are made for it).
-    match, unless
-        Texts that all are, or none of which is, in the request's body.
+    match, match_any, unless
+        Texts that are all, one of which is, or none of which is in the request's body.
     calls, every, probability
         Which of the calls that fit: by number (from 1), each n-th, or by chance; without any, all of them.
     limit
@@ -64,6 +64,7 @@ class Fault:
     phase: str = "before"
     caller: str = ""
     match: tuple[str, ...] = ()
+    match_any: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     calls: tuple[int, ...] = ()
     every: int = 0
@@ -222,6 +223,7 @@ def _fits(fault: Fault, operation: str, caller: str, content: str) -> bool:
         # Only a function can be killed: a call from elsewhere doesn't count.
         and (fault.effect != "kill" or caller != "")
         and all(text in content for text in fault.match)
+        and (not fault.match_any or any(text in content for text in fault.match_any))
         and not any(text in content for text in fault.unless)
     )
 
@@ -233,7 +235,7 @@ def _parse(given: Mapping[str, Any]) -> Fault:
     if missing := sorted({"name", "operation", "effect"} - set(given)):
         raise BadFaultError(f"A fault needs {', '.join(missing)}.")
     values = dict(given)
-    for name in ("match", "unless", "calls"):
+    for name in ("match", "match_any", "unless", "calls"):
         value = values.get(name, ())
         values[name] = tuple(value) if isinstance(value, list | tuple) else (value,)
     seconds = values.get("seconds", 0.0)

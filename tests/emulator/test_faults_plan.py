@@ -69,6 +69,13 @@ def test_only_calls_with_the_right_content_count_as_seen():
     assert counters(plan) == [("fault", 1, 1)]
 
 
+def test_fault_breaks_the_calls_of_the_messages_that_it_names():
+    plan = plan_of(fault(match="UpdateItem", match_any=["order-1", "order-2"]))
+    contents = ("UpdateItem order-1", "UpdateItem order-2", "UpdateItem order-3", "GetItem order-1")
+    assert [bool(plan.decide(SEND, "", content)) for content in contents] == [True, True, False, False]
+    assert counters(plan) == [("fault", 2, 2)]
+
+
 def test_only_calls_of_the_named_function_count_as_seen():
     plan = plan_of(fault(caller="send-email"))
     assert hits(plan, 1, caller="track-delivery") == []

@@ -73,6 +73,18 @@ def test_lost_event_never_comes(emulator, ses, feedback):
     assert emulator.control.faults()[0]["hits"] == 1
 
 
+def test_all_events_of_the_messages_that_a_fault_names_are_late_or_lost_and_no_others(
+    emulator, ses, feedback
+):
+    ours = {"operation": "ses:PublishEvent"}
+    late = {"name": "late", "match_any": ["ada@", "bob@"], "effect": "delay", "seconds": 0.5, **ours}
+    lost = {"name": "lost", "match": "eve@", "effect": "lose", **ours}
+    emulator.control.set_faults([late, lost])
+    send(ses, feedback, "ada", "bob", "eve", "joe")
+    assert recipients_of(feedback.events(6)) == ["joe", "joe", "ada", "ada", "bob", "bob"]
+    assert [fault["hits"] for fault in emulator.control.faults()] == [4, 2]
+
+
 def test_doubled_event_comes_twice(emulator, ses, feedback):
     twice = {"name": "twice", "operation": "ses:PublishEvent", "match": '"Delivery"', "effect": "duplicate"}
     emulator.control.set_faults([twice])

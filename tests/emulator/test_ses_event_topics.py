@@ -112,3 +112,33 @@ def test_message_is_accepted_although_its_topic_is_gone(emulator, clients, feedb
     clients("sns").delete_topic(TopicArn=feedback.topic_arn)
     assert not events_come()
     assert len(emulator.control.accepted()) == 1
+
+
+def test_events_are_lost_while_the_event_destination_is_disabled_and_come_again_when_it_is_enabled(
+    clients, ses, feedback, events_come
+):
+    def switch(*, enabled):
+        name = feedback.configuration_set
+        [destination] = ses.get_configuration_set_event_destinations(ConfigurationSetName=name)[
+            "EventDestinations"
+        ]
+        ses.update_configuration_set_event_destination(
+            ConfigurationSetName=name,
+            EventDestinationName=destination.pop("Name"),
+            EventDestination=destination | {"Enabled": enabled},
+        )
+
+    switch(enabled=False)
+    assert not events_come()
+    switch(enabled=True)
+    assert events_come()
+
+
+def test_events_are_lost_while_the_topic_policy_is_another_and_come_again_when_it_is_back(
+    clients, feedback, set_attribute, events_come
+):
+    policy = clients("sns").get_topic_attributes(TopicArn=feedback.topic_arn)["Attributes"]["Policy"]
+    set_attribute("Policy", allow({"Service": "s3.amazonaws.com"}, "sns:Publish", feedback.topic_arn))
+    assert not events_come()
+    set_attribute("Policy", policy)
+    assert events_come()
