@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_sesv2 import SESV2Client
-    from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
 
 
@@ -40,11 +39,6 @@ class Clients:
     def sqs(self) -> SQSClient:
         """Two attempts of at most 5 s."""
         client: SQSClient = self._client("sqs", connect=1 / 60, read=4 / 60, attempts=2)
-        return client
-
-    def sns(self) -> SNSClient:
-        """Two attempts of at most 5 s."""
-        client: SNSClient = self._client("sns", connect=1 / 60, read=4 / 60, attempts=2)
         return client
 
     def functions(self) -> LambdaClient:

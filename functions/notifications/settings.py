@@ -78,8 +78,6 @@ class TrackSettings(_FromEnvironment):
 class GuardSettings(_FromEnvironment):
     """Settings of `guard_reputation`."""
 
-    alarm_name: str
-    alerts_topic_arn: str
     ledger_table_name: str
     send_email_mapping_id: str
     function_timeout_seconds: int

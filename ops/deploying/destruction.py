@@ -88,7 +88,7 @@ def _doomed(of: Target, stack: str | None) -> list[str]:
             f"Delete the whole environment: `notify destroy --env {environment.name}`.",
         )
     alone = environments.standing_alone(client, environment)
-    if users := [name for name in alone if name != stack and templates.needs(name, stack)]:
+    if users := [name for name in alone if stack in templates.predecessors(name)]:
         raise OwnershipError(
             f"{', '.join(users)} still {'needs' if len(users) == 1 else 'need'} {stack}.",
             f"Delete that first: `notify destroy --env {environment.name} --stack {users[-1]}`.",

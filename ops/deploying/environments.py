@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 PARAMETERS = Path(__file__).resolve().parents[2] / "parameters"
 LOCAL = "local"
-SERIOUS = ("staging", "prod")
 PLACEHOLDER = re.compile(r"REPLACE|(^|[@.])example\.(com|org|net)")
 
 Owner = Literal["root", "standalone"]
@@ -44,6 +43,11 @@ class Environment:
         """Name of the service, the first part of all names."""
         return self.settings.parameters["ServiceName"]
 
+    @property
+    def is_production(self) -> bool:
+        """Whether its emails go to customers, or it is to be treated as if they did."""
+        return self.settings.parameters["Production"] == "true"
+
     def stack_name(self, stack: str = templates.ROOT) -> str:
         """Name of root's stack, or of another one that stands alone."""
         prefix = f"{self.service}-{self.settings.parameters['Environment']}"
@@ -66,7 +70,7 @@ def get(name: str) -> Environment:
     Raises
     ------
     InputError
-        There is no such file, or one of staging or production still has an example's values.
+        There is no such file, or it is production's and still has an example's values.
     """
     environment = Environment(name)
     if not re.fullmatch(r"[a-z0-9-]+", name) or not environment.path.exists():
@@ -74,7 +78,7 @@ def get(name: str) -> Environment:
         raise InputError(
             f"There is no environment {name!r}.", f"There are {known}: the files of parameters/."
         )
-    if name in SERIOUS and (lines := environment.placeholders()):
+    if environment.is_production and (lines := environment.placeholders()):
         raise InputError(
             f"{name} would be deployed with an example's values: {'; '.join(lines)}.",
             "Put your own values there.",
@@ -136,16 +140,15 @@ def resolve(
     wanted = templates.load(stack).parameters
     known = environment.settings.parameters | artifact
     values = {name: value for name, value in known.items() if name in wanted}
-    for sibling in templates.children() if stack != templates.ROOT else ():
-        needed = templates.needs(stack, sibling) if sibling != stack else frozenset()
-        if not needed:
-            continue
+    for sibling in templates.predecessors(stack):
+        needed = templates.needs(stack, sibling)
         found = find_stack(client, environment.stack_name(sibling))
         outputs = outputs_of(found) if found else {}
-        if missing := sorted(needed - outputs.keys()):
+        missing = ", ".join(sorted(needed - outputs.keys()))
+        if missing or not found:
             raise StackMissingError(
-                f"{stack} needs {', '.join(missing)} of {environment.stack_name(sibling)}, "
-                f"which {'lacks that' if found else 'is not deployed'}.",
+                f"{stack} needs {missing or 'what is'} {'of' if missing else 'in'} "
+                f"{environment.stack_name(sibling)}, which {'lacks that' if found else 'is not deployed'}.",
                 f"Deploy it first: `notify deploy --env {environment.name} --stack {sibling}`.",
             )
         values |= {name: outputs[name] for name in needed}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 RECOVERY_DAYS = 30
-"""How long a deleted key or secret can be had back; KMS and Secrets Manager allow 7 to 30:
+"""How long a deleted key can be recovered; KMS allows 7 to 30:
 https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html"""
 
 IDENTIFIERS = dict(zip(STATEFUL_TYPES, ("TableName", "KeyId", "LogGroupName", "Id", "QueueUrl"), strict=True))
@@ -133,10 +133,10 @@ def delete(aws: Aws, kept: Kept) -> str:
             aws.client("kms").schedule_key_deletion(KeyId=kept.physical_id, PendingWindowInDays=RECOVERY_DAYS)
             return f"can be undone for {RECOVERY_DAYS} days"
         case "AWS::SecretsManager::Secret":
+            # With a time for recovery, its name would be taken for as long: no new deployment could have it.
             aws.client("secretsmanager").delete_secret(
-                SecretId=kept.physical_id, RecoveryWindowInDays=RECOVERY_DAYS
+                SecretId=kept.physical_id, ForceDeleteWithoutRecovery=True
             )
-            return f"can be undone for {RECOVERY_DAYS} days"
         case "AWS::Logs::LogGroup":
             aws.client("logs").delete_log_group(logGroupName=kept.physical_id)
         case "AWS::SQS::Queue":

@@ -71,15 +71,26 @@ def load(name: str) -> Template:
 
 @cache
 def children() -> tuple[str, ...]:
-    """Names of the stacks that root nests, each after those whose outputs it takes."""
+    """Names of the stacks that root nests, each after those that it needs."""
     names = sorted(path.stem for path in STACKS.glob("*.yaml") if path.stem != ROOT)
-    order = {name: [other for other in names if other != name and needs(name, other)] for name in names}
-    return tuple(TopologicalSorter(order).static_order())
+    return tuple(TopologicalSorter({name: predecessors(name) for name in names}).static_order())
 
 
 def needs(name: str, other: str) -> frozenset[str]:
     """Parameters of a stack that outputs of another one feed."""
     return load(name).parameters & load(other).outputs
+
+
+@cache
+def predecessors(name: str) -> tuple[str, ...]:
+    """Stacks that must be there before this one, as root says by what it waits for and passes on."""
+    if name == ROOT:
+        return ()
+    definition = load(ROOT).resources[nested_id(name)]
+    before = definition.get("DependsOn", [])
+    ids = {before} if isinstance(before, str) else set(before)
+    ids |= _references(definition["Properties"]) & load(ROOT).resources.keys()
+    return tuple(sorted(id_.removesuffix("Stack").lower() for id_ in ids))
 
 
 def nested_id(name: str) -> str:

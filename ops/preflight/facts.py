@@ -48,7 +48,7 @@ def gather(environment: Environment, aws: Aws, progress: Progress) -> Facts:
         environment=environment.name,
         account=aws.account,
         region=aws.region,
-        is_serious=environment.name in environments.SERIOUS,
+        is_serious=environment.is_production,
         is_deployed=look.is_deployed,
         parameters=environment.settings.parameters,
         needs=needs(environment.settings.parameters),

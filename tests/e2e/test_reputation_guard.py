@@ -95,10 +95,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
     evaluate_alarms(system.emulator, time.time() + 60)
 
     wait_for("the hold", lambda: not is_taking_orders(system))
-    notices = wait_for(
-        "the notice", lambda: [n for n in subscriber.notices() if n.get("Event") == "SendingHeld"]
-    )
-    assert f"{STACK_NAME}-reputation-at-risk" in notices[0]["Reason"]
+    assert (f"{STACK_NAME}-reputation-at-risk", "ALARM") in subscriber.told()
     [held] = items(system, "~hold")
     assert held["by"] == "reputation guard"
     assert {"alarm reputation-at-risk (ticket)", "sending"} <= set(unhealthy())
@@ -141,9 +138,23 @@ def test_operator_holds_and_resumes(system: System) -> None:
     assert is_taking_orders(system)
 
 
-def test_other_notices_leave_sending_alone(system: System) -> None:
-    system.aws.sns.publish(TopicArn=system.outputs["AlertsTopicArn"], Message="not JSON, such as a budget's")
-    system.aws.sns.publish(TopicArn=system.outputs["AlertsTopicArn"], Message='{"AlarmName": "another"}')
+def test_other_alarms_leave_sending_alone(system: System) -> None:
+    """One that somebody points at the guard has no permission to invoke it."""
+    guard = f"arn:aws:lambda:us-east-1:000000000000:function:{STACK_NAME}-guard-reputation"
+    system.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{STACK_NAME}-another",
+        Namespace="AWS/SQS",
+        MetricName="NumberOfMessagesSent",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[guard],
+    )
+    system.client("cloudwatch").set_alarm_state(
+        AlarmName=f"{STACK_NAME}-another", StateValue="ALARM", StateReason="a trial"
+    )
     id_ = order_id()
     system.publish(order(id_))
     system.wait_for_status(id_, "DELIVERED")

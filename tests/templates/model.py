@@ -44,7 +44,7 @@ _NAMED = {
     "AWS::Budgets::Budget": (None, f"budgets::{ACCOUNT}:budget/"),
     "AWS::IAM::Role": (None, f"iam::{ACCOUNT}:role/"),
     "AWS::KMS::Key": (None, f"kms:{_HERE}:key/"),
-    "AWS::SecretsManager::Secret": (None, f"secretsmanager:{_HERE}:secret:"),
+    "AWS::SecretsManager::Secret": ("Name", f"secretsmanager:{_HERE}:secret:"),
 }
 
 
@@ -103,7 +103,8 @@ class Resource:
     @property
     def arn(self) -> str:
         """ARN, for the types that policies and alarms name."""
-        return f"arn:aws:{_NAMED[self.type][1]}{self.name}"
+        path = self.properties.get("Path", "/").removeprefix("/")
+        return f"arn:aws:{_NAMED[self.type][1]}{path}{self.name}"
 
     @property
     def has_arn(self) -> bool:
@@ -207,7 +208,12 @@ class _Deployment:
             case "GetAtt":
                 return self._attribute(*argument)
             case "Sub":
-                return re.sub(r"\$\{([^}]+)}", lambda match: str(self._variable(match[1])), argument)
+                text, values = (argument, {}) if isinstance(argument, str) else argument
+                values = self._resolve(values)
+                return re.sub(r"\$\{([^}]+)}", lambda match: str(self._variable(match[1], values)), text)
+            case "FindInMap":
+                mapping, first, second = argument
+                return self.template["Mappings"][mapping][first][second]
             case "Join":
                 return argument[0].join(self._resolve(argument[1]))
             case "If":
@@ -243,7 +249,9 @@ class _Deployment:
             return outputs[name]
         return resource.attribute(attribute)
 
-    def _variable(self, name: str) -> Any:
+    def _variable(self, name: str, values: dict[str, Any]) -> Any:
+        if name in values:
+            return values[name]
         return self._attribute(*name.split(".", 1)) if "." in name else self._ref(name)
 
 

@@ -154,10 +154,14 @@ def test_deployment_role_changes_only_what_carries_its_name() -> None:
 
 
 def test_deployment_role_cannot_change_its_own_rights() -> None:
-    """What it may write are roles whose names begin as its stacks' do, and its own does not."""
+    """What it may write are the roles under the path of its environment, and its own is not."""
     name = ROLE["Resources"]["DeploymentRole"]["Properties"]["RoleName"]["Fn::Sub"]
     statements = ROLE["Resources"]["DeployResources"]["Properties"]["PolicyDocument"]["Statement"]
     (roles,) = [s for s in statements if s["Sid"] == "Roles"]
 
     assert name == "deployment-${NamePrefix}"
-    assert roles["Resource"]["Fn::Sub"].endswith(":role/${StackNamePrefix}-*")
+    assert "Path" not in ROLE["Resources"]["DeploymentRole"]["Properties"]
+    assert [arn["Fn::Sub"].split(":role/")[1] for arn in roles["Resource"]] == [
+        "${NamePrefix}/*",
+        "${NamePrefix}-*/*",
+    ]

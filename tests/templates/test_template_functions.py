@@ -16,7 +16,7 @@ SETTINGS = {
     "CheckLedgerFunction": CheckSettings,
     "GuardReputationFunction": GuardSettings,
 }
-MAPPINGS = {"SendEmailMapping": "SendQueueArn", "TrackDeliveryMapping": "FeedbackQueueArn"}
+MAPPINGS = {"SendEmailMapping": "SendQueue", "TrackDeliveryMapping": "FeedbackQueue"}
 
 
 def mapping(name: str, stacks: dict[str, Stack] = STACKS) -> dict:
@@ -77,7 +77,7 @@ def test_function_comes_from_the_release_and_runs_where_it_is_cheapest(function:
 def test_queue_feeds_its_function_in_batches_of_which_single_messages_can_fail(name: str) -> None:
     properties = mapping(name)
 
-    assert properties["EventSourceArn"] == STACKS["messaging"].outputs[MAPPINGS[name]]
+    assert properties["EventSourceArn"] == STACKS["messaging"].resources[MAPPINGS[name]].arn
     assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert properties["BatchSize"] == BATCH_SIZE
     assert "MaximumBatchingWindowInSeconds" not in properties
@@ -99,7 +99,7 @@ def test_deployment_leaves_a_hold_in_place(name: str) -> None:
 
 
 def test_ledger_is_checked_once_a_day_at_the_hour_that_is_set() -> None:
-    stacks = deploy("prod", LedgerCheckHourUtc="17")["observability"].resources
+    stacks = deploy("prod", LedgerCheckHourUtc="17")["sending"].resources
     schedule = stacks["CheckLedgerSchedule"].properties
 
     assert schedule["ScheduleExpression"] == "cron(0 17 * * ? *)"

@@ -56,10 +56,6 @@ def test_every_parameter_is_in_one_group_of_the_console(name: str) -> None:
     assert sorted(grouped) == sorted(template(name)["Parameters"])
 
 
-def test_there_is_a_file_for_every_environment() -> None:
-    assert list(ENVIRONMENTS) == sorted(ROOT["Parameters"]["Environment"]["AllowedValues"])
-
-
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_parameter_file_has_every_parameter_of_root_that_a_release_does_not_bring(environment: str) -> None:
     assert set(configuration(environment)) == {"Parameters", "Tags"}
@@ -97,7 +93,8 @@ def test_parameter_file_is_for_the_environment_of_its_name(environment: str) -> 
 def test_production_has_someone_who_hears_its_alarms() -> None:
     rule = ROOT["Rules"]["SomeoneHearsProductionAlarms"]
 
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Environment"}, "prod"]}
+    assert template("observability")["Rules"] == ROOT["Rules"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Production"}, "true"]}
     assert rule["Assertions"][0]["Assert"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "AlertEmailAddress"}, ""]}]
     }
@@ -116,6 +113,10 @@ def test_production_has_someone_who_hears_its_alarms() -> None:
         ("PublisherPrincipalArns", "arn:aws:iam::111122223333:root,*", "does not match the pattern"),
         ("ArtifactPrefix", "releases/0a1b", "does not match the pattern"),
         ("ServiceName", "Email", "does not match the pattern"),
+        ("Environment", "d", "does not match the pattern"),
+        ("Environment", "shop-eu", "does not match the pattern"),
+        ("Environment", "abcdefghijklm", "does not match the pattern"),
+        ("Production", "yes", "not an allowed value"),
     ],
 )
 def test_wrong_value_is_refused(name: str, value: object, problem: str) -> None:

@@ -56,6 +56,7 @@ def test_only_security_has_iam_resources(name: str) -> None:
 def test_iam_entity_has_no_name_that_could_collide_between_regions() -> None:
     for resource in resources_of(STACKS, "AWS::IAM::Role"):
         assert "RoleName" not in resource.properties
+        assert resource.properties["Path"] == "/email-notifications-prod/"
     assert "BudgetName" not in str(resources_of(STACKS, "AWS::Budgets::Budget"))
 
 
@@ -75,6 +76,32 @@ def test_function_and_schedule_has_a_role_of_its_own_that_only_its_service_assum
         assert statement["Principal"] == {"Service": service}
         assert statement["Action"] == "sts:AssumeRole"
         assert "ManagedPolicyArns" not in roles[role].properties
+
+
+def test_guard_is_invoked_by_the_alarm_on_reputation_and_by_nothing_else() -> None:
+    (permission,) = resources_of(STACKS, "AWS::Lambda::Permission")
+    guard = STACKS["sending"].resources["GuardReputationFunction"]
+    alarms = resources_of(STACKS, "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    invoking = [alarm for alarm in alarms if guard.arn in alarm.properties.get("AlarmActions", [])]
+
+    assert [alarm.logical_id for alarm in invoking] == ["ReputationAtRiskAlarm"]
+    assert permission.properties == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": guard.name,
+        "Principal": "lambda.alarms.cloudwatch.amazonaws.com",
+        "SourceAccount": ACCOUNT,
+        "SourceArn": invoking[0].arn,
+    }
+
+
+@pytest.mark.parametrize("choice", ["none", "warn"])
+def test_nothing_holds_sending_where_the_guard_is_not_to(choice: str) -> None:
+    stacks = deploy("prod", ReputationGuard=choice)
+    alarm = stacks["observability"].resources["ReputationAtRiskAlarm"].properties
+
+    assert "GuardReputationFunction" not in stacks["sending"].resources
+    assert alarm["AlarmActions"] == [stacks["observability"].outputs["AlertsTopicArn"]]
+    assert alarm["ActionsEnabled"] == (choice == "warn")
 
 
 @pytest.mark.parametrize(
@@ -184,11 +211,9 @@ def test_roles_may_do_what_the_functions_do_and_no_more() -> None:
     assert rights["GuardReputationRole"] == {
         ("lambda:UpdateEventSourceMapping", "*"),
         ("dynamodb:PutItem", f"{prefix}-ledger"),
-        ("sns:Publish", f"{prefix}-alerts"),
         ("logs:CreateLogStream", "*"),
         ("logs:PutLogEvents", "*"),
         ("kms:Decrypt", "Key"),
-        ("kms:GenerateDataKey", "Key"),
     }
     assert rights["ProbeScheduleRole"] == {
         ("sns:Publish", f"{prefix}-order-events"),
@@ -250,9 +275,9 @@ def test_key_names_who_may_use_it() -> None:
 
     assert principals == {
         ROOT_PRINCIPAL,
-        f"arn:aws:iam::{ACCOUNT}:role/SendEmailRole",
-        f"arn:aws:iam::{ACCOUNT}:role/TrackDeliveryRole",
-        f"arn:aws:iam::{ACCOUNT}:role/CheckLedgerRole",
+        f"arn:aws:iam::{ACCOUNT}:role/email-notifications-prod/SendEmailRole",
+        f"arn:aws:iam::{ACCOUNT}:role/email-notifications-prod/TrackDeliveryRole",
+        f"arn:aws:iam::{ACCOUNT}:role/email-notifications-prod/CheckLedgerRole",
         "ses.amazonaws.com",
         "sns.amazonaws.com",
         "cloudwatch.amazonaws.com",

@@ -15,7 +15,7 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context
 
 
 def test_probe_is_an_order_of_the_time_for_which_it_was_scheduled() -> None:
-    schedule = deploy("prod")["observability"].resources["ProbeSchedule"].properties
+    schedule = deploy("prod")["sending"].resources["ProbeSchedule"].properties
     body = schedule["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", SCHEDULED_AT)
     moment = datetime(2022, 3, 22, 18, 59, 43, tzinfo=UTC)
 
@@ -28,4 +28,4 @@ def test_probe_is_an_order_of_the_time_for_which_it_was_scheduled() -> None:
 
 
 def test_there_is_no_probe_where_it_is_turned_off() -> None:
-    assert "ProbeSchedule" not in deploy("prod", ProbeMinutes="0")["observability"].resources
+    assert "ProbeSchedule" not in deploy("prod", ProbeMinutes="0")["sending"].resources

@@ -5,7 +5,15 @@ from json import loads
 
 import pytest
 
-from tests.templates.model import CHILDREN, ENVIRONMENTS, Resource, deploy, resources_of, template
+from tests.templates.model import (
+    CHILDREN,
+    ENVIRONMENTS,
+    Resource,
+    configuration,
+    deploy,
+    resources_of,
+    template,
+)
 
 STACKS = deploy("prod")
 STATEFUL = {
@@ -78,14 +86,29 @@ def test_ledger_is_keyed_by_order_and_finds_a_recipient_without_holding_an_addre
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_ledger_cannot_be_deleted_outside_development(environment: str) -> None:
-    (table,) = resources_of(deploy(environment), "AWS::DynamoDB::Table")
+@pytest.mark.parametrize("production", ["true", "false"])
+def test_ledger_of_production_cannot_be_deleted_whatever_its_name(environment: str, production: str) -> None:
+    (table,) = resources_of(deploy(environment, Production=production), "AWS::DynamoDB::Table")
 
-    assert table.properties["DeletionProtectionEnabled"] == (environment in ("staging", "prod"))
+    assert table.properties["DeletionProtectionEnabled"] == (production == "true")
+
+
+def test_staging_and_prod_are_production() -> None:
+    production = {name for name in ENVIRONMENTS if configuration(name)["Parameters"]["Production"] == "true"}
+
+    assert production == {"staging", "prod"}
+
+
+@pytest.mark.parametrize("name", ["root", *CHILDREN])
+def test_no_condition_or_rule_asks_for_an_environments_name(name: str) -> None:
+    asked = str([template(name).get(section) for section in ("Conditions", "Rules")])
+
+    assert "{'Ref': 'Environment'}" not in asked
 
 
 def test_recipient_hash_key_is_made_by_aws_and_reaches_the_function_by_reference() -> None:
     (secret,) = resources_of(STACKS, "AWS::SecretsManager::Secret")
+    assert secret.name.startswith("email-notifications-prod-")
     environment = STACKS["sending"].resources["SendEmailFunction"].properties["Environment"]["Variables"]
 
     assert secret.properties["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}

@@ -105,7 +105,7 @@ def test_probes_leave_no_silence_of_a_settle_window_in_which_feedback_would_be_u
 ) -> None:
     """Orders that wait for their back-off after an error included: at most the schedule's retries."""
     stacks = deploy(environment, ProbeMinutes=str(template("root")["Parameters"]["ProbeMinutes"]["MaxValue"]))
-    schedule = stacks["observability"].resources["ProbeSchedule"].properties
+    schedule = stacks["sending"].resources["ProbeSchedule"].properties
     minutes = int(schedule["ScheduleExpression"].removeprefix("rate(").removesuffix(" minutes)"))
     latest = minutes + schedule["FlexibleTimeWindow"]["MaximumWindowInMinutes"]
 

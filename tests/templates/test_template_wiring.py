@@ -4,7 +4,15 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.templates.model import ARTIFACT, CHILDREN, ENVIRONMENTS, deploy, template, violations
+from tests.templates.model import (
+    ARTIFACT,
+    CHILDREN,
+    ENVIRONMENTS,
+    deploy,
+    resources_of,
+    template,
+    violations,
+)
 
 ROOT = template("root")
 
@@ -17,6 +25,12 @@ def fed_by(child: str) -> dict[str, str]:
     """Return the stack that makes each of a child's parameters, for those that a sibling makes."""
     makers = {output: maker for maker in CHILDREN for output in template(maker)["Outputs"]}
     return {name: makers[name] for name in template(child)["Parameters"] if name in makers}
+
+
+def waited_for(child: str) -> set[str]:
+    """Return the stacks that root makes before a child although nothing of theirs is passed to it."""
+    names = ROOT["Resources"][f"{child.capitalize()}Stack"].get("DependsOn", [])
+    return {name.removesuffix("Stack").lower() for name in ([names] if isinstance(names, str) else names)}
 
 
 def test_root_nests_every_other_template_and_has_nothing_else() -> None:
@@ -89,7 +103,8 @@ def test_child_deployed_alone_finds_each_value_in_the_parameters_or_in_a_sibling
 
 
 def test_stacks_are_deployed_in_an_order_without_a_cycle() -> None:
-    order = list(TopologicalSorter({child: set(fed_by(child).values()) for child in CHILDREN}).static_order())
+    before = {child: {*fed_by(child).values(), *waited_for(child)} for child in CHILDREN}
+    order = list(TopologicalSorter(before).static_order())
 
     assert order[0] == "security"
     assert order[-2:] == ["sending", "observability"]
@@ -123,3 +138,49 @@ def test_template_uses_neither_macros_nor_exports_nor_tool_directives(name: str)
 
 def test_artifact_parameters_are_the_only_ones_that_a_deployment_adds() -> None:
     assert set(ARTIFACT) <= set(ROOT["Parameters"])
+
+
+GENERATED = {
+    "AWS::IAM::Role": "Arn",
+    "AWS::KMS::Key": "Arn",
+    "AWS::SecretsManager::Secret": "Id",
+    "AWS::Lambda::EventSourceMapping": "Ref",
+}
+"""Types whose ids AWS makes up, wholly or in part."""
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_only_a_generated_id_is_passed_from_stack_to_stack(child: str) -> None:
+    for name, maker in fed_by(child).items():
+        ((function, source),) = template(maker)["Outputs"][name]["Value"].items()
+        logical_id, attribute = (source, "Ref") if function == "Ref" else source
+        type_ = template(maker)["Resources"][logical_id]["Type"]
+        assert GENERATED.get(type_) == attribute, f"{name}: build it from ServiceName and Environment"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_name_that_a_stack_builds_is_that_of_a_resource(environment: str) -> None:
+    """The ARNs that policies name are looked at in the tests of permissions."""
+    stacks = deploy(environment)
+    made = {resource.ref() for stack in stacks.values() for resource in stack.resources.values()}
+    made |= {r.arn for stack in stacks.values() for r in stack.resources.values() if r.has_arn}
+    variables = {
+        f"{function.logical_id}.{name}": value
+        for function in resources_of(stacks, "AWS::Lambda::Function")
+        for name, value in function.properties["Environment"]["Variables"].items()
+        if name.endswith(("_URL", "_ARN", "_NAME")) and not name.startswith("POWERTOOLS")
+    }
+    dimensions = {
+        str(dimension["Value"]): dimension["Value"]
+        for alarm in resources_of(stacks, "AWS::CloudWatch::Alarm")
+        for query in alarm.properties.get("Metrics", [{"MetricStat": {"Metric": alarm.properties}}])
+        for dimension in query.get("MetricStat", {"Metric": {}})["Metric"].get("Dimensions", [])
+        if dimension["Name"] != "service"
+    }
+    names = {resource.name for stack in stacks.values() for resource in stack.resources.values()}
+
+    assert {name: value for name, value in variables.items() if value not in made} == {}
+    assert {name for name in dimensions if name not in names} <= {
+        # A function that this environment does without.
+        f"email-notifications-{environment}-guard-reputation"
+    }

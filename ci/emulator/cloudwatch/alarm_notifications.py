@@ -1,7 +1,8 @@
-"""The message that CloudWatch publishes to an alarm's SNS topics.
+"""What CloudWatch sends when an alarm changes its state: a message to topics, an event to functions.
 
-AWS documents its keys in the event types of its SDKs, such as
-https://github.com/aws/aws-lambda-go/blob/main/events/sns.go with the samples beside it.
+AWS documents the message's keys in the event types of its SDKs, such as
+https://github.com/aws/aws-lambda-go/blob/main/events/sns.go with the samples beside it, and the event in
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ class Transition:
     new_state: str
     reason: str
     at: float
+    old_reason: str = ""
+    old_at: float = 0
 
 
 def subject(transition: Transition, region: str) -> str:
@@ -58,6 +61,62 @@ def message(
     if "AlarmRule" in alarm:
         return content | {"AlarmRule": alarm["AlarmRule"], "TriggeringChildren": list(map(_child, children))}
     return content | {"Trigger": _trigger(alarm)}
+
+
+def function_event(transition: Transition, account: str, region: str) -> dict[str, Any]:
+    """Return the event of an alarm's Lambda actions; a composite alarm's has its rule for a configuration."""
+    alarm, time = transition.alarm, _timestamp(transition.at)
+    configuration: dict[str, Any] = {"description": alarm.get("AlarmDescription", "")}
+    if "AlarmRule" in alarm:
+        configuration["alarmRule"] = alarm["AlarmRule"]
+    else:
+        queries = alarm.get("Metrics") or [
+            {"Id": "m1", "MetricStat": _metric_stat(alarm), "ReturnData": True}
+        ]
+        configuration["metrics"] = [_lower_case_query(query) for query in queries]
+    return {
+        "source": "aws.cloudwatch",
+        "alarmArn": alarm["AlarmArn"],
+        "accountId": account,
+        "time": time,
+        "region": region,
+        "alarmData": {
+            "alarmName": alarm["AlarmName"],
+            "state": {"value": transition.new_state, "reason": transition.reason, "timestamp": time},
+            "previousState": {
+                "value": transition.old_state,
+                "reason": transition.old_reason,
+                "timestamp": _timestamp(transition.old_at),
+            },
+            "configuration": configuration,
+        },
+    }
+
+
+def _metric_stat(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Metric": {name: alarm.get(name) or [] for name in ("Namespace", "MetricName", "Dimensions")},
+        "Period": alarm["Period"],
+        "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"],
+    }
+
+
+def _lower_case_query(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a query with the keys that this event alone has."""
+    names = ("Id", "Expression", "Label", "ReturnData")
+    shown = {name[0].lower() + name[1:]: query[name] for name in names if name in query}
+    if "MetricStat" in query:
+        stat, metric = query["MetricStat"], query["MetricStat"]["Metric"]
+        shown["metricStat"] = {
+            "metric": {
+                "namespace": metric["Namespace"],
+                "name": metric["MetricName"],
+                "dimensions": {each["Name"]: each["Value"] for each in metric.get("Dimensions") or []},
+            },
+            "period": stat["Period"],
+            "stat": stat["Stat"],
+        }
+    return shown
 
 
 def _child(alarm: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ministack.core.responses import (
     new_uuid,
     request_scope,
 )
-from ministack.services import cloudwatch, sns
+from ministack.services import cloudwatch, lambda_svc, sns
 
 from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
 from ci.emulator.cloudwatch.alarm_notifications import Transition
@@ -33,6 +33,7 @@ from ci.emulator.resource_policies import lets_service, lets_service_use_key
 logger = logging.getLogger(__name__)
 
 _CLOUDWATCH = "cloudwatch.amazonaws.com"
+_LAMBDA_ACTIONS = "lambda.alarms.cloudwatch.amazonaws.com"
 _EVALUATION_INTERVAL_SECONDS = 60
 _ACTIONS_ON = {
     "ALARM": "AlarmActions",
@@ -90,7 +91,15 @@ def _evaluate(alarm: dict[str, Any], at: float) -> Transition | None:
         return None
     if evaluation.state == alarm["StateValue"]:
         return None
-    transition = Transition(alarm, alarm["StateValue"], evaluation.state, evaluation.reason, at)
+    transition = Transition(
+        alarm,
+        alarm["StateValue"],
+        evaluation.state,
+        evaluation.reason,
+        at,
+        alarm.get("StateReason", ""),
+        alarm.get("StateUpdatedTimestamp", 0),
+    )
     alarm["StateValue"], alarm["StateReason"] = evaluation.state, evaluation.reason
     alarm["StateUpdatedTimestamp"] = alarm["StateTransitionedTimestamp"] = int(at)
     cloudwatch._record_history(
@@ -132,18 +141,42 @@ def _take_due_actions(at: float) -> None:
 
 
 def _publish(transition: Transition) -> None:
-    """Send the notification to the SNS topics among the actions; there are no other actions here."""
+    """Take the actions: a message to each SNS topic, an event to each Lambda function."""
     alarm = transition.alarm
     if not alarm.get("ActionsEnabled", True):
         return
-    account, region = get_account_id(), get_region()
-    content = alarm_notifications.message(transition, account, region, _triggering_children(alarm))
-    subject = alarm_notifications.subject(transition, region)
     for action in alarm.get(_ACTIONS_ON[transition.new_state]) or []:
-        if _may_publish(action, alarm["AlarmArn"]):
-            sns._fanout(action, new_uuid(), json.dumps(content), subject)
+        if action.split(":")[2] == "lambda":
+            _invoke(action, transition)
+        elif _may_publish(action, alarm["AlarmArn"]):
+            _notify(action, transition)
         else:
             logger.warning("The alarm %s may not publish to %s", alarm["AlarmName"], action)
+
+
+def _notify(topic_arn: str, transition: Transition) -> None:
+    account, region = get_account_id(), get_region()
+    children = _triggering_children(transition.alarm)
+    content = alarm_notifications.message(transition, account, region, children)
+    sns._fanout(topic_arn, new_uuid(), json.dumps(content), alarm_notifications.subject(transition, region))
+
+
+def _invoke(function_arn: str, transition: Transition) -> None:
+    """Invoke a function asynchronously, if it is there and its policy lets this alarm."""
+    alarm = transition.alarm
+    function, configuration, _name = lambda_svc._get_func_record_for_ref(function_arn)
+    if not function or not lets_service(
+        json.dumps(function["policy"]),
+        _LAMBDA_ACTIONS,
+        "lambda:InvokeFunction",
+        function_arn,
+        alarm["AlarmArn"],
+    ):
+        logger.warning("The alarm %s may not invoke %s", alarm["AlarmName"], function_arn)
+        return
+    event = alarm_notifications.function_event(transition, get_account_id(), get_region())
+    record = lambda_svc._execution_record_for_config(function, configuration)
+    lambda_svc.invoke_async_with_retry(record, event)
 
 
 def _may_publish(topic_arn: str, alarm_arn: str) -> bool:
