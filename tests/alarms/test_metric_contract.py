@@ -179,9 +179,9 @@ def log_queries() -> dict[str, str]:
 
 
 def logged_fields() -> set[str]:
-    """What the entry points name: keys of dictionaries, and keyword arguments of the logger."""
-    entry_points = [tree for path, tree in trees().items() if path.parent.name == "functions"]
-    nodes = [node for tree in entry_points for node in ast.walk(tree)]
+    """What the applications name: keys of dictionaries, and keyword arguments of the logger."""
+    applications = [tree for path, tree in trees().items() if path.parent.name == "applications"]
+    nodes = [node for tree in applications for node in ast.walk(tree)]
     keys = {key for node in nodes if isinstance(node, ast.Dict) for key in node.keys}
     to_logger = [
         node
