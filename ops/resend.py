@@ -1,8 +1,9 @@
-"""Sending an order's email once more on purpose: may it be, and by which event. Pure: no AWS, no clock.
+"""Sending an order's email once more on purpose: may it be, and by which event.
 
 The ledger does not hold what an order says, so the operator hands the order event over again; its
 fingerprint shows that it is the one. The resend's id is made of the original, the address and the reason: the
-same command once more is the same resend, whatever became of the first run.
+same command once more is the same resend, whatever became of the first run. The original's record names its
+latest resend, noted before that is published: of two operators at the same moment only one gets through.
 """
 
 from __future__ import annotations
@@ -11,20 +12,28 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from notifications.audit import Decision, audit_item
 from notifications.email_types import EmailTypes
 from notifications.keys import NotificationKey, notification_key
 from notifications.ledger import Status
+from notifications.ledger_table import CONTENTION_LIMIT
 from notifications.order_event import InvalidOrderEventError, Notification, parse
 from notifications.overdue import AWAITING_OUTCOME, OUTCOME_LIFE
 from notifications.times import iso
 from ops.errors import InputError, RefusedError
 from ops.publishing import OrderEvent
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 RESEND_ID_LENGTH = 32
 """128 bits of SHA-256 in hex, among the resends of one notification."""
+
+SOON = timedelta(days=1)
+"""A resend so soon after the last one is more likely a colleague's same idea than a second need."""
 
 UNDER_WAY = frozenset({Status.READY, Status.SENDING})
 """A soft bounce is final: SES has given up by then."""
@@ -64,14 +73,21 @@ class Resend:
         """The record of this very resend, if it was asked for before."""
         return next((one for one in self.earlier if one["notification"] == self.key.notification), None)
 
-    def check(self, now: datetime) -> None:
+    def check(self, now: datetime, *, again: bool = False) -> None:
         """May it be sent?
+
+        Parameters
+        ----------
+        again
+            It is one more on purpose, after the latest resend.
 
         Raises
         ------
         RefusedError
-            The email, or one of its resends, may yet arrive.
+            The email, or one of its resends, may yet arrive; or it was resent within a day.
         """
+        if not again:
+            self._check_latest(now)
         for record in (self.original, *self.earlier):
             status, resent = record["status"], record.get("resend_of") is not None
             if status in UNDER_WAY or (status in AWAITING_OUTCOME and not _is_overdue(record, now)):
@@ -79,6 +95,77 @@ class Resend:
                     f"The {'last resend' if resent else 'email'} is {status}: it may yet arrive.",
                     f"Wait until it has ended: `notify find {record['order_id']}`.",
                 )
+
+    def _check_latest(self, now: datetime) -> None:
+        latest = self.original.get("resent_as")
+        if latest in (None, self.key.notification):
+            return
+        is_recorded = any(one["notification"] == latest for one in self.earlier)
+        at = datetime.fromisoformat(self.original["resent_at"])
+        if is_recorded and now - at > SOON:
+            return
+        raise RefusedError(
+            f"{self.original['resent_by']} has resent it at {self.original['resent_at']}"
+            f"{'' if is_recorded else ': that email is not sent yet'}.",
+            f"See `notify find {self.original['order_id']}`. One more on purpose: --again.",
+        )
+
+
+def note(client: DynamoDBClient, table_name: str, planned: Resend, decision: Decision) -> None:
+    """Note the resend in the original's record and in the audit trail: both are written, or neither.
+
+    Publish it only then. A command that is killed in between leaves a resend that only the same command goes
+    on with.
+
+    Raises
+    ------
+    RefusedError
+        Somebody else was quicker, or the record has changed since it was read.
+    """
+    original = planned.original
+    key = {name: {"S": original[name]} for name in ("order_key", "notification")}
+    values = {
+        ":now": planned.key.notification,
+        ":at": iso(decision.at),
+        ":by": decision.by,
+        ":status": original["status"],
+    }
+    unchanged = "attribute_not_exists(resent_as)"
+    if before := original.get("resent_as"):
+        unchanged = "resent_as = :before"
+        values[":before"] = before
+    update: Any = {
+        "TableName": table_name,
+        "Key": key,
+        "UpdateExpression": "SET resent_as = :now, resent_at = :at, resent_by = :by",
+        "ConditionExpression": f"#status = :status AND {unchanged}",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
+    }
+    audit = audit_item("resend", decision, record=str(planned.original_key), resend=planned.key.notification)
+    for _ in range(CONTENTION_LIMIT):
+        try:
+            client.transact_write_items(
+                TransactItems=[{"Update": update}, {"Put": {"TableName": table_name, "Item": audit}}]
+            )
+        except client.exceptions.TransactionCanceledException as error:
+            # Whoever wrote at the same moment may have won or lost: the condition tells on the next try.
+            reasons: Any = error.response.get("CancellationReasons", [])
+            if not any(reason.get("Code") == "TransactionConflict" for reason in reasons):
+                raise _overtaken(client, table_name, key, original) from error
+        else:
+            return
+    raise _overtaken(client, table_name, key, original)
+
+
+def _overtaken(
+    client: DynamoDBClient, table_name: str, key: Any, original: Mapping[str, Any]
+) -> RefusedError:
+    item = client.get_item(TableName=table_name, Key=key, ConsistentRead=True).get("Item", {})
+    look = f"Look at it with `notify find {original['order_id']}`, then decide again."
+    if item.get("resent_as", {}).get("S") != original.get("resent_as"):
+        return RefusedError(f"{item['resent_by']['S']} has resent it at {item['resent_at']['S']}.", look)
+    return RefusedError("Its record has just changed.", look)
 
 
 def read(content: str, now: datetime, order_id: str) -> Notification:

@@ -30,6 +30,9 @@ def resend(
     to: Annotated[
         str | None, typer.Option(metavar="NEW", help="Another address; without, the one of the first email.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="One more, although it was resent within a day.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")] = False,
     env: Env = None,
     region: Region = None,
@@ -38,17 +41,16 @@ def resend(
     """Send an order's email once more, to the same or another address.
 
     The same address with the same reason is the same resend, however often it is asked for. Exit code 1: it
-    is refused, because the email may yet arrive, was resent before, or would be suppressed.
+    is refused, because the email may yet arrive, was resent before or by somebody within a day, or would be
+    suppressed.
     """
     now = datetime.now(UTC)
     given = resends.read(read(event).decode(errors="replace"), now, order_id)
     of = targets.find(env, region)
     decision = audit.decision(of, reason)
-    planned = _plan(of, given, to, decision.reason, now)
+    planned = _plan(of, given, to, decision.reason, now, again=again)
     if yes:
-        audit.record(
-            of, "resend", decision, record=str(planned.original_key), resend=planned.key.notification
-        )
+        resends.note(of.aws.dynamodb, of.outputs["LedgerTableName"], planned, decision)
         publishing.publish(of.aws.sns, of.outputs["OrderEventsTopicArn"], planned.event)
     if as_json:
         print_json(
@@ -64,7 +66,9 @@ def resend(
     _tell(planned, order_id, yes=yes)
 
 
-def _plan(of: Deployed, given: Notification, to: str | None, reason: str, now: datetime) -> Resend:
+def _plan(
+    of: Deployed, given: Notification, to: str | None, reason: str, now: datetime, *, again: bool
+) -> Resend:
     records = ledger.find_order(of.aws.dynamodb, of.outputs["LedgerTableName"], given.order_id)
     recipient = resends.recipient_of(given, records, to)
     key = ledger.recipient_key_of(of, recipient)
@@ -74,7 +78,7 @@ def _plan(of: Deployed, given: Notification, to: str | None, reason: str, now: d
             f"This very resend was made before, and is {before['status']}: nothing is sent twice.",
             "`notify find` tells of it. One more on purpose needs a reason of its own.",
         )
-    planned.check(now)
+    planned.check(now, again=again)
     if entry := suppression.look_up(of.aws.client("sesv2"), recipient):
         raise RefusedError(
             f"The address is on the account's suppression list ({entry.reason}): SES would not deliver.",
