@@ -1,0 +1,81 @@
+"""The daily check as a whole: what it logs and counts, and what it leaves alone."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifications import telemetry
+from notifications.applications.check_ledger import Application
+from notifications.keys import NotificationKey
+from notifications.ledger import Claim, Claimed, accepted
+from notifications.ledger_table import LedgerTable
+from notifications.settings import CheckSettings
+from notifications.times import iso
+from tests.support.functions import Emitted, TestClients
+from tests.support.ledger_table import stored_items
+
+NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
+STUCK, SILENT, FRESH = (NotificationKey(digit * 32, "order_confirmation") for digit in "abc")
+AGES = {STUCK: timedelta(days=5), SILENT: timedelta(days=4), FRESH: timedelta(hours=1)}
+
+
+@pytest.fixture
+def application(clients: TestClients, table_name: str) -> Application:
+    return Application(CheckSettings(ledger_table_name=table_name, function_timeout_seconds=60), clients)
+
+
+@pytest.fixture
+def notifications(clients: TestClients, table_name: str) -> None:
+    """One whose message was lost, one whose outcome never came, one that is under way."""
+    ledger = LedgerTable(clients.table, table_name)
+    for key, age in AGES.items():
+        at = iso(NOW - age)
+        claimed = ledger.claim(key, Claim(0, at, 1, "token", "content", 900_000))
+        assert isinstance(claimed, Claimed)
+        if key == SILENT:
+            ledger.record_result(key, accepted(claimed, "message", at))
+
+
+@pytest.mark.usefixtures("notifications")
+def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
+    application: Application, clients: TestClients, table_name: str, emitted: Emitted
+) -> None:
+    before = stored_items(clients.table, table_name)
+
+    findings = application.check(NOW)
+
+    assert findings.overdue == 2
+    listed = {line["order_key"]: line for line in emitted.lines("overdue")}
+    assert {key: (line["finding"], line["status"], line["age_hours"]) for key, line in listed.items()} == {
+        STUCK.order_key: ("not_sent", "SENDING", 120),
+        SILENT.order_key: ("no_outcome", "SENT", 96),
+    }
+    assert all((line["level"], line["attempt"]) == ("WARNING", 1) for line in listed.values())
+    [check] = emitted.lines("check")
+    assert check["overdue"] == 2
+    assert check["by_finding"] == {"not_sent": 1, "no_outcome": 1}
+    assert (check["not_listed"], check["overdue_longer"]) == (0, 0)
+    days = {line["day"]: (line["notifications"], line["statuses"]) for line in emitted.lines("account")}
+    assert days["2026-11-20"] == (1, {"SENDING": 1})
+    assert days["2026-11-21"] == (1, {"SENT": 1})
+    assert emitted.metrics() == {telemetry.NOTIFICATIONS_OVERDUE: [2.0]}
+    assert stored_items(clients.table, table_name) == before
+
+
+def test_zero_is_counted_when_nothing_is_overdue(application: Application, emitted: Emitted) -> None:
+    assert application.check(NOW).overdue == 0
+    assert emitted.lines("overdue") == []
+    assert emitted.metrics() == {telemetry.NOTIFICATIONS_OVERDUE: [0.0]}
+
+
+@pytest.mark.usefixtures("clients", "emitted")
+def test_entry_point_makes_the_function_of_its_environment(
+    table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_TABLE_NAME", table_name)
+    monkeypatch.setenv("FUNCTION_TIMEOUT_SECONDS", "60")
+    module = importlib.reload(importlib.import_module("check_ledger"))
+    assert module.handler({}, None) == {"overdue": 0}
