@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from tests.emulator.clock import evaluate_alarms
+from tests.emulator.conftest import zipped
 from tests.emulator.stacks import Stack
 
 ACCOUNT = "000000000000"
@@ -206,6 +207,114 @@ def test_topic_whose_policy_does_not_know_cloudwatch_gets_no_notification(client
 
     assert alarm.state == "ALARM"
     assert inbox.read() == []
+
+
+INVOKED = """
+import json, os, boto3
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(event))
+"""
+
+
+class InvokedFunction:
+    """A function that an alarm may invoke once `permit` was called, and the events that it got."""
+
+    def __init__(self, clients) -> None:
+        self._lambda, self._sqs, self._name = clients("lambda"), clients("sqs"), f"act-{uuid.uuid4().hex[:8]}"
+        self._url = self._sqs.create_queue(QueueName=self._name)["QueueUrl"]
+        self.arn = self._lambda.create_function(
+            FunctionName=self._name,
+            Runtime="python3.13",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/any",
+            Handler="index.handler",
+            Timeout=30,
+            Environment={"Variables": {"QUEUE_URL": self._url}},
+            Code={"ZipFile": zipped("index.py", INVOKED)},
+        )["FunctionArn"]
+
+    def permit(self, **permission: str) -> None:
+        request = {
+            "StatementId": "alarm",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "lambda.alarms.cloudwatch.amazonaws.com",
+            **permission,
+        }
+        self._lambda.add_permission(FunctionName=self._name, **request)
+
+    def received(self, wait_seconds: int) -> list[dict]:
+        answer = self._sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=wait_seconds)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+@pytest.fixture
+def function(clients):
+    return InvokedFunction(clients)
+
+
+def alarm_arn(name: str) -> str:
+    return f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:{name}"
+
+
+def test_function_among_the_actions_is_invoked_with_the_alarms_state(alarm, function):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html"""
+    end = minute_end()
+    function.permit(SourceAccount=ACCOUNT, SourceArn=alarm_arn(alarm.name))
+    dimensions = ({"Name": "service", "Value": "shop"},)
+    alarm.put(AlarmDescription="See the runbook", Dimensions=dimensions, AlarmActions=[function.arn])
+    alarm.evaluate(at=end - 60)
+    alarm.measure(6, at=end - 1, dimensions=dimensions)
+
+    alarm.evaluate(at=end)
+
+    [event] = function.received(wait_seconds=20)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime(end))
+    data = event.pop("alarmData")
+    assert event == {
+        "source": "aws.cloudwatch",
+        "alarmArn": alarm_arn(alarm.name),
+        "accountId": ACCOUNT,
+        "time": at,
+        "region": "us-east-1",
+    }
+    assert data["alarmName"] == alarm.name
+    assert data["state"].pop("reason").startswith("Threshold Crossed: ")
+    assert data["state"] == {"value": "ALARM", "timestamp": at}
+    assert data["previousState"]["value"] == "OK"
+    assert data["configuration"]["description"] == "See the runbook"
+    [query] = data["configuration"]["metrics"]
+    assert query.pop("id")
+    assert query == {
+        "metricStat": {
+            "metric": {"namespace": alarm.name, "name": "Bounces", "dimensions": {"service": "shop"}},
+            "period": 60,
+            "stat": "Sum",
+        },
+        "returnData": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        {"SourceArn": alarm_arn("another")},
+        {"SourceAccount": "111122223333"},
+        {"Principal": "cloudwatch.amazonaws.com"},
+        None,
+    ],
+    ids=["another alarm", "another account", "another service", "nobody"],
+)
+def test_function_whose_policy_does_not_let_this_alarm_is_not_invoked(alarm, function, inbox, permission):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html"""
+    if permission:
+        function.permit(**permission)
+    end = minute_end()
+    alarm.put(AlarmActions=[function.arn, inbox.topic_arn])
+    alarm.measure(6, at=end - 1)
+
+    alarm.evaluate(at=end)
+
+    assert [content["NewStateValue"] for _, content in inbox.read()] == ["ALARM"]
+    assert function.received(wait_seconds=2) == []
 
 
 METRIC_MATH_ALARM = """
