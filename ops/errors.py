@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.error import URLError
-
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    ProfileNotFound,
-    TokenRetrievalError,
-)
+import sys
 
 SIGN_IN = "Sign in, for example with `aws sso login`, and choose a profile with AWS_PROFILE."
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")
@@ -68,22 +59,45 @@ class OwnershipError(OpsError):
     """An environment would get a second owner: root and stacks that stand alone."""
 
 
-def explained(error: Exception) -> OpsError:
-    """Say of an error of AWS or of a connection what went wrong and what to do."""
+def explained(error: Exception) -> OpsError | None:
+    """Say of an error of AWS or of a connection what went wrong and what to do; None of any other."""
     match error:
         case OpsError():
             return error
-        case NoCredentialsError() | TokenRetrievalError() | CredentialRetrievalError() | ProfileNotFound():
+        case ConnectionError() | TimeoutError():
+            return _no_emulator(error)
+    # Whoever has raised an error of botocore has imported it; for others it is not worth its half second.
+    return _explained_of_aws(error) if "botocore" in sys.modules else None
+
+
+def _explained_of_aws(error: Exception) -> OpsError | None:
+    from botocore import exceptions as aws  # noqa: PLC0415
+
+    match error:
+        case (
+            aws.NoCredentialsError()
+            | aws.TokenRetrievalError()
+            | aws.CredentialRetrievalError()
+            | aws.ProfileNotFound()
+        ):
             return OpsError(f"There are no AWS credentials: {error}.", SIGN_IN)
-        case ClientError() if error.response["Error"]["Code"] in EXPIRED:
+        case aws.ClientError() if error.response["Error"]["Code"] in EXPIRED:
             return OpsError(f"The AWS credentials are not valid: {error}.", SIGN_IN)
-        case ClientError() if "AccessDenied" in error.response["Error"]["Code"]:
+        case aws.ClientError() if "AccessDenied" in error.response["Error"]["Code"]:
             return OpsError(f"A right is missing: {error}.", "Ask for it, or choose another AWS_PROFILE.")
-        case BotoCoreError() if "://127." not in str(error) and "://[::1]" not in str(error):
-            return OpsError(f"AWS does not answer: {error}.", "Check the network and the region, try again.")
-        case BotoCoreError() | URLError() | ConnectionError() | TimeoutError():
-            return EmulatorError(
-                f"The local emulator does not answer ({error}).",
-                "Run `notify local down`, then `notify local up`.",
+        case aws.ClientError():
+            return OpsError(
+                f"A request was refused: {error}.", "See what is there with `notify local status`."
             )
-    return OpsError(f"A request was refused: {error}.", "See what is there with `notify local status`.")
+        case aws.BotoCoreError() if "://127." in str(error) or "://[::1]" in str(error):
+            return _no_emulator(error)
+        case aws.BotoCoreError():
+            return OpsError(f"AWS does not answer: {error}.", "Check the network and the region, try again.")
+    return None
+
+
+def _no_emulator(error: Exception) -> EmulatorError:
+    return EmulatorError(
+        f"The local emulator does not answer ({error}).",
+        "Run `notify local down`, then `notify local up`.",
+    )

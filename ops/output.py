@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.status import Status
@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import ledger_view
-from ops.deploying.stack_events import ResourceEvent
 from ops.errors import OpsError
+
+if TYPE_CHECKING:
+    from ops.deploying.stack_events import ResourceEvent
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from notifications.hold import SendingHold
 from ops import aws, local
@@ -11,6 +12,9 @@ from ops.aws import Aws
 from ops.deploying import deployment, environments, templates
 from ops.errors import StackMissingError
 from ops.output import Progress
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,20 @@ def find(env: str | None, region: str | None) -> Deployed:
     else:
         clients = aws.connect(region)
         Progress().done(f"{clients}, environment {env}", "→")
-    client = clients.cloudformation
-    names = [environment.stack_name(stack) for stack in (templates.ROOT, *templates.children())]
-    found = [stack for name in names if (stack := deployment.find_stack(client, name))]
-    outputs = {name: value for stack in found for name, value in deployment.outputs_of(stack).items()}
+    root = environment.stack_name()
+    stacks = _found(clients, [root])
+    if not any(map(deployment.outputs_of, stacks)):
+        stacks = _found(clients, [environment.stack_name(name) for name in templates.names()])
+    outputs = {name: value for stack in stacks for name, value in deployment.outputs_of(stack).items()}
     if not outputs:
         raise StackMissingError(
-            f"Stack {names[0]} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
+            f"Stack {root} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
         )
-    return Deployed(names[0], clients, outputs, found[0]["CreationTime"])
+    return Deployed(root, clients, outputs, min(stack["CreationTime"] for stack in stacks))
+
+
+def _found(clients: Aws, names: list[str]) -> list[StackTypeDef]:
+    return [stack for name in names if (stack := deployment.find_stack(clients.cloudformation, name))]
 
 
 def hold_of(of: Deployed) -> SendingHold:

@@ -1,4 +1,4 @@
-"""The commands about dead letters: `dlq list`, `dlq show`, `dlq redrive` and `dlq discard`."""
+"""Messages that were not handled: look at them, redrive them, discard them."""
 
 from __future__ import annotations
 

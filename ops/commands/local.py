@@ -1,4 +1,4 @@
-"""The commands about the system on this machine: `demo`, and `local up`, `down`, `status` and `inbox`."""
+"""The whole system on this machine, on an emulated AWS. Nothing here can reach a real account."""
 
 from __future__ import annotations
 
@@ -6,19 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import demo as demonstration
 from ops import local
 from ops.commands.options import NO, Json
 from ops.output import Progress, answers, print_json, table
 from ops.output import inbox as inbox_table
-
-
-def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the system running.")] = False,
-) -> None:
-    """Run the whole system here, send orders of all kinds through it, show what became of each."""
-    if not demonstration.run(Progress(), answers(), keep=keep):
-        raise typer.Exit(NO)
 
 
 def up(

@@ -1,4 +1,4 @@
-"""The commands about the account's suppression list: `suppression show` and `suppression remove`."""
+"""The account's list of addresses to which SES sends nothing."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ def find(client: DynamoDBClient, table_name: str, key: NotificationKey) -> Recor
     try:
         return LedgerTable(client, table_name).find(key)
     except LedgerUnavailableError as error:
-        raise explained(error.__cause__ if isinstance(error.__cause__, Exception) else error) from error
+        if isinstance(error.__cause__, Exception) and (failure := explained(error.__cause__)):
+            raise failure from error
+        raise
 
 
 def abandon(

@@ -15,7 +15,7 @@ STACKS = Path(__file__).resolve().parents[2] / "stacks"
 ROOT = "root"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms, which it writes out: `!Ref X` becomes `{"Ref": "X"}`."""
 
 
@@ -69,11 +69,15 @@ def load(name: str) -> Template:
     return Template(name, yaml.load(path(name).read_text(), _Loader))  # noqa: S506 - a safe loader
 
 
+def names() -> list[str]:
+    """Names of the stacks that root nests."""
+    return sorted(path.stem for path in STACKS.glob("*.yaml") if path.stem != ROOT)
+
+
 @cache
 def children() -> tuple[str, ...]:
     """Names of the stacks that root nests, each after those that it needs."""
-    names = sorted(path.stem for path in STACKS.glob("*.yaml") if path.stem != ROOT)
-    return tuple(TopologicalSorter({name: predecessors(name) for name in names}).static_order())
+    return tuple(TopologicalSorter({name: predecessors(name) for name in names()}).static_order())
 
 
 def needs(name: str, other: str) -> frozenset[str]:
