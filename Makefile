@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify chaos taskcat runbooks rain lint format artifact docs clean
+.PHONY: help setup demo test coverage verify chaos taskcat runbooks rain lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -20,7 +20,11 @@ demo: .venv/.made ## Run the whole system on this machine and send a few orders 
 test: .venv/.made ## Unit, template, functional and end-to-end tests
 	$(RUN) pytest -n 3 --dist loadfile
 
-verify: lint test runbooks ## The complete check: lint, test, runbooks, chaos, two regions, rain
+coverage: .venv/.made ## Every line and branch of functions/ is run by unit and functional tests
+	$(RUN) pytest -n 3 --dist loadfile tests/unit tests/functional --cov \
+	  --ignore tests/unit/test_ledger_model.py --ignore tests/functional/test_outages.py
+
+verify: lint test coverage runbooks ## The complete check: lint, test, coverage, runbooks, chaos, two regions, rain
 	$(MAKE) chaos
 	$(MAKE) taskcat TESTS=root REGIONS=us-east-1,eu-west-1
 	$(RUN) python -m ci.rain --optional
@@ -56,7 +60,7 @@ docs: .venv/.made ## Render the pages that are made from code
 	$(RUN) python -m ci.cost_page
 
 clean: ## Remove what was built and installed here
-	rm -rf .venv .tools build .local
+	rm -rf .venv .tools build .local .coverage
 
 $(UV):
 	python3 -m venv .tools

@@ -102,9 +102,7 @@ class Renderer:
             return self._environment.get_template(template).render(data)
         except TemplateError as error:
             raise RenderingError(f"{template}: {error.message}") from None
-        except KeyError as error:
-            raise RenderingError(f"{template}: {error.args[0]} is missing") from None
-        except (ArithmeticError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise RenderingError(f"{template}: a filter failed with {type(error).__name__}") from None
 
     def _money(self, amount: str | Decimal, currency: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +15,16 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from notifications import telemetry
 from notifications.applications.send_email import Application
 from notifications.email_types import EmailTypes
+from notifications.ledger_table import LedgerTable
 from notifications.probe import ADDRESS
 from notifications.settings import SendSettings
 from tests.support.functions import Emitted, TestClients, returned
-from tests.support.ledger_table import stored_items
+from tests.support.ledger_table import primary_key, stored_items
 
 SAMPLE = EmailTypes().get("order_confirmation").sample
 REMAINING_MS = 60_000
+HOUR_MS = 3_600_000
+QUARTER_MS = HOUR_MS // 4
 
 
 def order(order_id: str, email: str = "", **changes: Any) -> str:
@@ -67,6 +71,20 @@ class Given:
 
     def handle(self, event: dict[str, Any], remaining_ms: int = REMAINING_MS) -> set[str]:
         return returned(self.application.handle(event, remaining_ms))
+
+    def pass_settle_window(self) -> None:
+        """Make the only attempt an hour older; meanwhile feedback on others has arrived all the time."""
+        now_ms = int(time.time() * 1000)
+        [key] = stored_items(self.clients.table, self.table_name)
+        self.clients.table.update_item(
+            TableName=self.table_name,
+            Key=primary_key(key),
+            UpdateExpression="SET send_by_ms = :then",
+            ExpressionAttributeValues={":then": {"N": str(now_ms - HOUR_MS)}},
+        )
+        ledger = LedgerTable(self.clients.table, self.table_name)
+        for age_ms in range(2 * HOUR_MS, -1, -QUARTER_MS):
+            ledger.advance_feedback_path(now_ms - age_ms, now_ms - age_ms, QUARTER_MS)
 
     def wait(self, record: dict[str, Any]) -> int | None:
         """After how many seconds the message is visible again; None if that was not set."""
@@ -180,6 +198,24 @@ def test_synthetic_order_is_sent_and_no_rate_counts_it(given: Given, emitted: Em
     [line] = emitted.lines("email")
     assert (line["outcome"], line["synthetic"]) == ("accepted", True)
     assert set(emitted.metrics()) == {telemetry.ACCEPTANCE_LATENCY}
+
+
+def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
+    given: Given, emitted: Emitted
+) -> None:
+    given.clients.fake_ses.script = {"a-1@example.com": ReadTimeoutError(endpoint_url="https://ses")}
+    body = order("A-1")
+    given.handle(given.received(body))
+    given.clients.fake_ses.script.clear()
+    emitted.metrics()
+    given.pass_settle_window()
+
+    assert given.handle(given.received(body)) == set()
+
+    assert given.clients.fake_ses.accepted == ["a-1@example.com"]
+    line = emitted.lines("email")[-1]
+    assert (line["outcome"], line["attempt"], line["resend_after_unknown"]) == ("accepted", 2, True)
+    assert emitted.metrics() == {telemetry.EMAILS_ACCEPTED: [1.0], telemetry.UNKNOWN_RESENT: [1.0]}
 
 
 def test_nothing_is_sent_when_the_invocation_has_no_time_left(given: Given, emitted: Emitted) -> None:

@@ -20,6 +20,9 @@ class FakeAws:
         self.refused: set[str] = set()
 
     def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        if "table" in self.refused:
+            self.refused.clear()
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "TransactWriteItems")
         for write in TransactItems:
             put = write.get("Put", {})
             if "ConditionExpression" in put and key_of(put["Item"]) in self.items:

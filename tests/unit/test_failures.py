@@ -95,6 +95,7 @@ def test_outcome_is_unknown_when_the_server_failed(code: str, status: int) -> No
         (raised.ResponseStreamingError(error="e"), Certainty.UNKNOWN),
         (raised.NoCredentialsError(), Certainty.CONFIGURATION),
         (raised.ParamValidationError(report="r"), Certainty.CONFIGURATION),
+        (RuntimeError("of something that botocore does not wrap"), Certainty.UNKNOWN),
     ],
 )
 def test_only_what_fails_before_the_request_goes_out_is_a_clear_no(

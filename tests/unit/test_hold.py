@@ -56,6 +56,17 @@ def test_hold_is_completed_by_repeating_it_when_the_mapping_could_not_be_changed
     assert aws.actions() == ["hold"]
 
 
+def test_hold_that_could_not_be_noted_changes_nothing_and_is_an_error(
+    aws: FakeAws, sending: SendingHold
+) -> None:
+    aws.refused.add("table")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        sending.hold(FIRST)
+    assert aws.is_enabled
+    assert sending.hold(FIRST)
+    assert not aws.is_enabled
+
+
 def test_resume_enables_the_mapping_and_leaves_who_did_it(aws: FakeAws, sending: SendingHold) -> None:
     sending.hold(FIRST)
     aws.refused.add("mapping")
