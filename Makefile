@@ -53,7 +53,7 @@ format: .venv/.made ## Format the code
 	$(RUN) ruff format
 
 artifact: .venv/.made ## Build what is deployed to AWS, into build/
-	$(RUN) python -m ci.build
+	$(RUN) python -m ops.release
 
 docs: .venv/.made ## Render the pages that are made from code
 	$(RUN) python -m ci.failure_table

@@ -55,6 +55,10 @@ class DeploymentError(OpsError):
     """CloudFormation did not bring a stack into the wanted state."""
 
 
+class BuildError(OpsError):
+    """A release cannot be built here."""
+
+
 class OwnershipError(OpsError):
     """An environment would get a second owner: root and stacks that stand alone."""
 

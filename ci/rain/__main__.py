@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ci.build import PROJECT
 from ci.rain import binary
 from ci.rain.binary import VERSION, Rain, RainMissingError
 from ops.errors import OpsError
 from ops.output import Progress, print_error
+from ops.tree import PROJECT
 
 TESTS = PROJECT / "tests" / "rain"
 PACKAGES_A_LINE = 100

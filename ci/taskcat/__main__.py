@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ci.build import BuildError
 from ci.taskcat import picture, report, staging
 from ci.taskcat import target as targets
 from ci.taskcat.deployment import LOG
@@ -55,7 +54,7 @@ def main(
     except OpsError as error:
         print_error(error)
         raise typer.Exit(error.exit_code) from error
-    except (BuildError, BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError) as error:
         print_error(OpsError(str(error), "Correct that, then try again."))
         raise typer.Exit(OpsError.exit_code) from error
     page = report.write(run, FOLDER / "report.html")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 
-from ci.build import _uv as uv
+from ci import cache
+from ops.release.dependencies import uv
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
@@ -22,7 +22,7 @@ def python() -> Path:
     BuildError
         uv could not install it; the message has uv's own words.
     """
-    folder = cache_folder() / f"taskcat-{_key()}"
+    folder = cache.folder() / f"taskcat-{_key()}"
     made, interpreter = folder / ".made", folder / "bin" / "python"
     if not made.exists():
         uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
@@ -30,12 +30,6 @@ def python() -> Path:
         uv("pip", "install", "--quiet", "--python", str(interpreter), *requirements)
         made.touch()
     return interpreter
-
-
-def cache_folder() -> Path:
-    """Return the folder outside the tree that holds what may be installed again at any time."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "email-notifications"
 
 
 def _key() -> str:

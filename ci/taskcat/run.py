@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from ci import build
 from ci.taskcat import checks, staging
 from ci.taskcat.deployment import deployed
 from ci.taskcat.region import standing
@@ -16,6 +15,7 @@ from ci.taskcat.results import Check, Run, StackResult
 from ci.taskcat.retained import Retained, retained_by
 from ci.taskcat.staging import Plan
 from ci.taskcat.target import Target
+from ops.release.build import build
 
 Tell = Callable[[StackResult, Check], None]
 
@@ -39,7 +39,7 @@ def perform(target: Target, plan: Plan, tell: Tell, *, delete_retained: bool) ->
     """
     begin = time.monotonic()
     run = Run(target.name, target.account, datetime.now(UTC), deletes_retained=delete_retained)
-    staging.stage(build.build(target.artifact))
+    staging.stage(build(target.artifact))
     for test in plan.tests:
         results = {region: StackResult(test, region) for region in plan.regions}
         run.stacks += results.values()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from ci.build import BUILD, PROJECT, Artifact
 from ops.errors import InputError
+from ops.release.build import Artifact
+from ops.tree import BUILD, PROJECT
 
 CONFIGURATION = ".taskcat.yml"
 FOLDER = BUILD / "taskcat"

@@ -11,11 +11,11 @@ from typing import Any
 
 import boto3
 
-from ci.build import Target as ArtifactTarget
 from ci.emulator import server
 from ci.emulator.control import ControlClient
 from ops import aws
 from ops.errors import InputError
+from ops.release.dependencies import Target as ArtifactTarget
 
 CREDENTIALS = (
     "AWS_PROFILE",

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ci import build
 from ops.aws import Aws
 from ops.deploying.deployment import SUCCEEDED, find_stack, follow, outputs_of, parameters_of
 from ops.deploying.environments import Environment
-from ops.errors import DeploymentError, OpsError
+from ops.errors import DeploymentError
 from ops.output import Progress
+from ops.release import build
+from ops.release.dependencies import Target
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "ci" / "artifacts.yaml"
+TEMPLATE = Path(__file__).with_suffix(".yaml")
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,14 @@ def publish(aws: Aws, environment: Environment, progress: Progress, *, poll_seco
 
     Raises
     ------
-    OpsError
+    BuildError
         It cannot be built here; says what to do.
     DeploymentError
         CloudFormation could not make the bucket.
     """
     with progress.doing("building the functions and templates"):
-        try:
-            target: build.Target = "local" if aws.is_emulator else "aws"
-            artifact = build.build(target, environment.settings.parameters["Architecture"])
-        except build.BuildError as error:
-            raise OpsError("The artifact cannot be built.", str(error)) from error
+        target: Target = "local" if aws.is_emulator else "aws"
+        artifact = build.build(target, environment.settings.parameters["Architecture"])
     with progress.doing("uploading"):
         bucket = _bucket(aws, environment, poll_seconds)
         build.publish(artifact, aws.s3, bucket)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ci import build
+from ops.release import build
 from tests.support.system import PROJECT, STACK_NAME, System, order
 
 CHILDREN = {

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ci import build
 from ci.emulator import server
 from ci.emulator.control import ControlClient
 from ci.emulator.server import Emulator
@@ -22,6 +21,7 @@ from ops import aws
 from ops.aws import Aws
 from ops.deploying import deployment
 from ops.ledger import find_order
+from ops.release import build
 
 PROJECT = Path(__file__).resolve().parents[2]
 STACK_NAME = "email-notifications-local"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ci.build import Artifact
 from ci.taskcat import staging
 from ops.errors import InputError
+from ops.release.build import Artifact
 from tests.templates.model import PROJECT
 
 
