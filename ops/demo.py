@@ -16,9 +16,10 @@ from ops import ledger, ledger_view, local, publishing
 from ops.demo_orders import Observed, Order, orders, report
 from ops.local import LocalEnvironment
 from ops.output import Progress, inbox, plain, record_table, table
+from ops.tree import PROJECT
 
-SAMPLE = local.PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
-FOLDER = local.PROJECT / "build" / "demo"
+SAMPLE = PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
+FOLDER = PROJECT / "build" / "demo"
 SETTLE_TIMEOUT_SECONDS = 75.0
 POLL_SECONDS = 0.5
 
@@ -85,7 +86,7 @@ def _settle(environment: LocalEnvironment, observed: Sequence[Observed], progres
 
 
 def _observe(environment: LocalEnvironment, outputs: dict[str, str], observed: Sequence[Observed]) -> None:
-    accepted = environment.control.accepted()
+    accepted = environment.emulator.accepted()
     refusals = _dead_letters(environment, outputs["SendDeadLetterQueueUrl"])
     for one in observed:
         key = order_key(one.order.order_id)
@@ -172,7 +173,7 @@ def _write(observed: Sequence[Observed], console: Console) -> None:
             )
     (FOLDER / "report.json").write_text(json.dumps(report(observed), indent=2) + "\n")
     console.print(
-        f"The mails as HTML, and report.json, are in {FOLDER.relative_to(local.PROJECT)}/.", highlight=False
+        f"The mails as HTML, and report.json, are in {FOLDER.relative_to(PROJECT)}/.", highlight=False
     )
 
 
@@ -184,6 +185,6 @@ def _explain_how_to_look_around(
         "  uv run notify local status\n"
         "  uv run notify local inbox\n"
         f"  uv run notify find {observed[0].order.order_id}\n"
-        f"  uv run notify publish --now {SAMPLE.relative_to(local.PROJECT)}\n"
+        f"  uv run notify publish --now {SAMPLE.relative_to(PROJECT)}\n"
         "  uv run notify local down",
     )

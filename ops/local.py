@@ -6,29 +6,21 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from ci.emulator import server
-from ci.emulator.control import ControlClient, ControlError
-from ci.emulator.server import Emulator
-from ops import aws
+from ops import aws, emulator
 from ops.aws import Aws
 from ops.deploying import artifacts, deployment, environments, templates
+from ops.emulator import Emulator, PortTakenError
 from ops.errors import EmulatorError, StackMissingError
 from ops.output import Progress
+from ops.tree import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / ".local"
 STACK_NAME = "email-notifications-local"
 DEFAULT_PORT = 4566
 POLL_SECONDS = 0.3
-
-_started: dict[int, Emulator] = {}
-"""Emulators that this process has started, by process id: only it can tell that they have ended."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +55,6 @@ class LocalEnvironment:
         """Clients that reach the emulator only."""
         return aws.local(self.endpoint_url)
 
-    @property
-    def control(self) -> ControlClient:
-        """The emulator's control API."""
-        return self.emulator.control
-
     def outputs(self) -> dict[str, str]:
         """Outputs of the root stack.
 
@@ -93,10 +80,10 @@ class LocalEnvironment:
             "endpoint": self.endpoint_url,
             "port": self.emulator.port,
             "pid": self.emulator.pid,
-            "log": str(self.emulator.log_path),
+            "log": str(_log_path()),
             "stack": {"name": STACK_NAME, "status": stack["StackStatus"] if stack else None},
             "queues": {url.rsplit("/", 1)[-1]: self.queue_depth(url) for url in sorted(urls)},
-            "mails_accepted": len(self.control.accepted()),
+            "mails_accepted": len(self.emulator.accepted()),
         }
 
     def queue_depth(self, queue_url: str) -> dict[str, int]:
@@ -135,10 +122,11 @@ def find() -> LocalEnvironment | None:
         return None
     except (ValueError, TypeError):
         state = None
-    if state is None or not _is_emulator(state.pid):
+    found = Emulator(state.port, state.pid) if state else None
+    if found is None or not found.is_running():
         _state_path().unlink(missing_ok=True)
         return None
-    return LocalEnvironment(_started.get(state.pid) or Emulator(state.port, state.pid, _log_path()))
+    return LocalEnvironment(found)
 
 
 def get() -> LocalEnvironment:
@@ -204,31 +192,28 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
     _log_path().unlink(missing_ok=True)
     with progress.doing("starting the emulator"):
         try:
-            emulator = server.start(port, _log_path(), outlives_caller=True)
-        except server.PortInUseError as error:
+            started = emulator.start(port, _log_path())
+        except PortTakenError as error:
             if not any_free_port:
-                raise _port_busy(port) from error
-            emulator = server.start(None, _log_path(), outlives_caller=True)
-        except server.StartError as error:
-            raise EmulatorError(str(error), f"The whole log is in {_log_path()}.") from error
-    _started[emulator.pid] = emulator
-    State(emulator.pid, emulator.port, emulator.endpoint_url).save()
-    progress.done(f"emulator started at {emulator.endpoint_url} (process {emulator.pid}, log {_log_path()})")
-    return LocalEnvironment(emulator)
+                raise _port_taken(port) from error
+            started = emulator.start(None, _log_path())
+    State(started.pid, started.port, started.endpoint_url).save()
+    progress.done(f"emulator started at {started.endpoint_url} (process {started.pid}, log {_log_path()})")
+    return LocalEnvironment(started)
 
 
-def _port_busy(port: int) -> EmulatorError:
+def _port_taken(port: int) -> EmulatorError:
     try:
-        ControlClient(f"http://{server.LOOPBACK}:{port}").health()
-    except (OSError, ValueError, HTTPException, ControlError):
+        is_emulator = emulator.pid_at(port) is not None
+    except TimeoutError:
+        is_emulator = False
+    another = f"`notify local up --port {port + 1}`"
+    if is_emulator:
         return EmulatorError(
-            f"Port {port} is taken by another program.",
-            f"Choose another one: `notify local up --port {port + 1}`.",
+            f"Port {port} is taken by an emulator of another working tree, or one that was started by hand.",
+            f"Stop it there with `notify local down`, or choose another: {another}.",
         )
-    return EmulatorError(
-        f"Port {port} is taken by an emulator of another working tree, or one that was started by hand.",
-        f"Stop it there with `notify local down`, or choose another: `notify local up --port {port + 1}`.",
-    )
+    return EmulatorError(f"Port {port} is taken by another program.", f"Choose another one: {another}.")
 
 
 def _deploy(clients: Aws, progress: Progress) -> None:
@@ -255,14 +240,6 @@ def _is_beyond_update(environment: LocalEnvironment) -> bool:
     if stack is None or stack["StackStatus"].endswith("_IN_PROGRESS"):
         return False
     return stack["StackStatus"] not in deployment.UPDATABLE
-
-
-def _is_emulator(pid: int) -> bool:
-    """Whether the process lives and is an emulator: the system gives a dead one's id to another in time."""
-    try:
-        return "ci.emulator" in psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
 
 
 def _state_path() -> Path:

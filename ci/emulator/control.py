@@ -33,7 +33,7 @@ class ControlClient:
         self._address = url.netloc
 
     def health(self) -> dict[str, Any]:
-        """Return `{"status": "ok", …}` once requests are answered."""
+        """Return `{"status": "ok", "pid": …}` once requests are answered."""
         return dict(self._call("GET", "/health"))
 
     def accepted(self) -> list[dict[str, Any]]:

@@ -299,7 +299,7 @@ def build_application(stopping: asyncio.Event) -> Any:
     for gap in GAPS:
         importlib.import_module(gap).install()
     fault_control.install(plan)
-    route("GET", "/health", lambda _: {"status": "ok"})
+    route("GET", "/health", lambda _: {"status": "ok", "pid": os.getpid()})
     return ControlApi(fault_boundary.FaultBoundary(app, plan, stopping))
 
 

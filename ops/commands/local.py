@@ -55,7 +55,7 @@ def status(as_json: Json = False) -> None:
 
 def inbox(as_json: Json = False) -> None:
     """List the mails that SES accepted, oldest first."""
-    mails = local.get().control.accepted()
+    mails = local.get().emulator.accepted()
     keys = ("to", "from", "subject", "html", "text", "message_id", "tags", "configuration_set")
     if as_json:
         print_json([{key: mail[key] for key in keys} for mail in mails])

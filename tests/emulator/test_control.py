@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ci.emulator.control import ControlClient, ControlError
-from ci.emulator.server import PortInUseError, StartError, start
+from ci.emulator.server import Emulator, PortInUseError, StartError, start
 from tests.emulator.conftest import clients_of, zipped
 from tests.emulator.ses_feedback import email, wait_until
 
@@ -95,9 +95,36 @@ def test_emulator_started_by_another_command_is_stopped_by_its_process_id(tmp_pa
     wait_until(ready_file.exists)
     ready = json.loads(ready_file.read_text())
     assert ready["pid"] == process.pid
-    assert ControlClient(f"http://127.0.0.1:{ready['port']}").health() == {"status": "ok"}
+    assert ControlClient(f"http://127.0.0.1:{ready['port']}").health() == {
+        "status": "ok",
+        "pid": process.pid,
+    }
     process.terminate()
     assert process.wait(timeout=20) == 0
+
+
+def test_emulator_in_the_background_outlives_the_command_that_started_it(tmp_path):
+    log = tmp_path / "emulator.log"
+    done = background("--port", "0", "--log", str(log))
+    assert done.returncode == 0, done.stderr
+    ready = json.loads(done.stdout)
+    started = Emulator(ready["port"], ready["pid"], log)
+    with started:
+        assert started.control.health()["pid"] == ready["pid"]
+
+
+def test_background_start_ends_with_3_when_the_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = background("--port", port)
+    assert done.returncode == 3
+    assert f"Port {port}" in done.stderr
+    assert done.stdout == ""
+
+
+def background(*options):
+    command = [sys.executable, "-m", "ci.emulator", "--background", *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
 def test_functions_know_no_aws_but_the_emulator(monkeypatch, tmp_path):

@@ -54,7 +54,7 @@ class Environment:
     def __init__(self) -> None:
         self.aws = Aws(REGION, boto3.Session(region_name=REGION), {})
         self.mails: list[dict[str, Any]] = []
-        self.control = SimpleNamespace(accepted=lambda: self.mails)
+        self.emulator = SimpleNamespace(accepted=lambda: self.mails)
         self.endpoint_url = "http://127.0.0.1:4566"
         self.stopped = False
         topic = self.aws.sns.create_topic(Name="order-events")["TopicArn"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -14,32 +15,50 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ci.emulator import server
-from ci.emulator.server import Emulator
-from ops import local
+from ops import emulator, local
+from ops.emulator import Emulator, PortTakenError
 from ops.errors import EmulatorError
 from ops.output import Progress
 
+FAKE = """
+import json, os, signal, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Health(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"status": "ok", "pid": os.getpid()}).encode())
+
+    def log_message(self, *_):
+        pass
+
+server = HTTPServer(("127.0.0.1", int(sys.argv[1])), Health)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
 
 class Machine:
-    """This machine with processes that look like emulators, and a stack that is as a test says."""
+    """This machine with processes that answer as emulators do, and a stack that is as a test says."""
 
     def __init__(self) -> None:
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[str]] = []
         self.busy_ports: set[int] = set()
         self.deployed_to: list[str] = []
         self.stack_status: str | None = "CREATE_COMPLETE"
         self.said = io.StringIO()
         self.progress = Progress(Console(file=self.said, width=200))
 
-    def start(self, port: int | None, log_path: Path, *, outlives_caller: bool) -> Emulator:
-        assert outlives_caller
+    def start(self, port: int | None, log: Path) -> Emulator:
         if port in self.busy_ports:
-            raise server.PortInUseError(f"Port {port} is taken")
-        look = [sys.executable, "-c", "import time; time.sleep(300)", "ci.emulator"]
-        process = subprocess.Popen(look)
+            raise PortTakenError(f"Port {port} is taken.", "Choose another one.")
+        process = subprocess.Popen(
+            [sys.executable, "-c", FAKE, str(port or 0)], stdout=subprocess.PIPE, text=True
+        )
         self.processes.append(process)
-        return Emulator(port or 50_000, process.pid, log_path, process)
+        assert process.stdout is not None
+        return Emulator(int(process.stdout.readline()), process.pid)
 
     def deploy(self, clients: Any, progress: Progress) -> None:
         self.deployed_to.append(clients.client_options["endpoint_url"])
@@ -51,17 +70,24 @@ class Machine:
         return [process.pid for process in self.processes if process.poll() is None]
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as program:
+        return int(program.getsockname()[1])
+
+
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
     made = Machine()
     monkeypatch.setattr(local, "FOLDER", tmp_path)
     monkeypatch.setattr(local, "_deploy", made.deploy)
-    monkeypatch.setattr(local.server, "start", made.start)
+    monkeypatch.setattr(local, "DEFAULT_PORT", free_port())
+    monkeypatch.setattr(emulator, "start", made.start)
+    monkeypatch.setattr(emulator, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(local.deployment, "find_stack", made.find_stack)
     yield made
     for process in made.processes:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def state() -> dict[str, Any]:
@@ -70,26 +96,25 @@ def state() -> dict[str, Any]:
 
 def test_up_starts_an_emulator_deploys_on_it_and_notes_both(machine: Machine) -> None:
     environment = local.up(None, machine.progress)
-    assert environment.endpoint_url == "http://127.0.0.1:4566"
-    assert machine.deployed_to == ["http://127.0.0.1:4566"]
-    assert state() == {
-        "pid": machine.processes[0].pid,
-        "port": 4566,
-        "endpoint": "http://127.0.0.1:4566",
-    }
+    endpoint = f"http://127.0.0.1:{local.DEFAULT_PORT}"
+    assert environment.endpoint_url == endpoint
+    assert machine.deployed_to == [endpoint]
+    assert state() == {"pid": machine.processes[0].pid, "port": local.DEFAULT_PORT, "endpoint": endpoint}
 
 
 def test_up_deploys_on_the_same_emulator_when_it_runs_already(machine: Machine) -> None:
-    local.up(50_123, machine.progress)
+    port = free_port()
+    local.up(port, machine.progress)
     local.up(None, machine.progress)
     assert len(machine.processes) == 1
-    assert machine.deployed_to == ["http://127.0.0.1:50123"] * 2
+    assert machine.deployed_to == [f"http://127.0.0.1:{port}"] * 2
 
 
 def test_up_asks_for_down_when_it_runs_already_on_another_port(machine: Machine) -> None:
-    local.up(50_123, machine.progress)
-    with pytest.raises(EmulatorError, match="port 50123") as refusal:
-        local.up(50_124, machine.progress)
+    port = free_port()
+    local.up(port, machine.progress)
+    with pytest.raises(EmulatorError, match=f"port {port}") as refusal:
+        local.up(port + 1, machine.progress)
     assert "notify local down" in refusal.value.next_step
 
 
@@ -122,8 +147,7 @@ def test_up_keeps_the_emulator_when_the_stack_can_still_be_deployed(
 
 
 def test_up_names_another_port_when_a_program_has_this_one(machine: Machine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as program:
-        port = program.getsockname()[1]
+    port = free_port()
     machine.busy_ports = {port}
     with pytest.raises(EmulatorError, match=f"Port {port} is taken by another program") as refusal:
         local.up(port, machine.progress)
@@ -132,24 +156,26 @@ def test_up_names_another_port_when_a_program_has_this_one(machine: Machine) -> 
 
 
 def test_up_names_down_when_an_emulator_that_is_not_noted_listens(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine,
 ) -> None:
-    machine.busy_ports = {4566}
-    monkeypatch.setattr(local.ControlClient, "health", lambda _: {"status": "ok"})
+    machine.start(local.DEFAULT_PORT, local.FOLDER)
+    machine.busy_ports = {local.DEFAULT_PORT}
     with pytest.raises(EmulatorError, match="taken by an emulator") as refusal:
         local.up(None, machine.progress)
     assert "notify local down" in refusal.value.next_step
 
 
 def test_up_takes_any_port_when_it_may(machine: Machine) -> None:
-    machine.busy_ports = {4566}
-    assert local.up(None, machine.progress, any_free_port=True).endpoint_url == "http://127.0.0.1:50000"
+    machine.busy_ports = {local.DEFAULT_PORT}
+    environment = local.up(None, machine.progress, any_free_port=True)
+    assert environment.emulator.port != local.DEFAULT_PORT
+    assert environment.emulator.is_running()
 
 
 def test_down_stops_the_emulator_and_forgets_it(machine: Machine) -> None:
     local.up(None, machine.progress)
     local.get().down()
-    assert machine.running() == []
+    machine.processes[0].wait(timeout=20)
     assert local.find() is None
 
 
@@ -170,6 +196,31 @@ def test_nothing_is_found_when_the_process_id_belongs_to_another_program(machine
     (local.FOLDER / "state.json").write_text(json.dumps(state() | {"pid": other.pid}))
     assert local.find() is None
     assert other.poll() is None, "and it is left alone"
+
+
+def test_silent_emulator_is_found_and_stopped(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = local.up(None, machine.progress)
+    monkeypatch.setattr(emulator, "STOP_SECONDS", 0.5)
+    machine.processes[0].send_signal(signal.SIGSTOP)
+    assert local.get().emulator == environment.emulator
+    environment.down()
+    assert machine.processes[0].wait(timeout=20) == -signal.SIGKILL
+
+
+def test_nothing_is_found_when_the_port_belongs_to_an_emulator_of_another_tree(machine: Machine) -> None:
+    local.up(None, machine.progress)
+    other = machine.start(None, local.FOLDER)
+    (local.FOLDER / "state.json").write_text(json.dumps(state() | {"port": other.port}))
+    assert local.find() is None
+    assert len(machine.running()) == 2, "and both are left alone"
+
+
+def test_up_says_what_is_missing_outside_of_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(emulator, "PROJECT", tmp_path)
+    with pytest.raises(EmulatorError, match="checkout: make setup"):
+        emulator.start(None, tmp_path / "emulator.log")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": 1}', "null"])
