@@ -76,6 +76,11 @@ class ControlClient:
         """Say what budgets tell of this month: `actual_usd`, `forecast_usd`."""
         self._call("PUT", "/budgets", amounts)
 
+    def evaluate_alarms(self, at: float | None = None) -> list[dict[str, str]]:
+        """Evaluate all alarms as of a time (epoch seconds, default now); returns what changed."""
+        answer = self._call("POST", "/cloudwatch/evaluate", {} if at is None else {"at": at})
+        return list(answer["transitions"])
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         # http.client knows no proxies: loopback is never behind one.
         connection = HTTPConnection(self._address, timeout=TIMEOUT_SECONDS)

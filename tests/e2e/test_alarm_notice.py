@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ci.emulator.cloudwatch.dashboards import metric_widgets, widget_queries
-from tests.emulator.clock import evaluate_alarms
 from tests.support.alerts import Subscriber
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
@@ -58,14 +57,14 @@ def send(system: System, mailbox: str, status: str, domain: str = "simulator.ama
 def test_subscriber_gets_one_notice_of_a_burst_of_bounces_and_one_of_its_end(
     system: System, subscriber: Subscriber
 ) -> None:
-    evaluate_alarms(system.emulator)
+    system.emulator.control.evaluate_alarms()
     assert state(system, PAGE) == "OK"
     subscriber.notices()
 
     for _ in range(BURST):
         send(system, "bounce", "BOUNCED")
     wait_for("the metric", lambda: system.counted("HardBounces") >= BURST)
-    evaluate_alarms(system.emulator, after_a_minute())
+    system.emulator.control.evaluate_alarms(after_a_minute())
 
     assert state(system, BOUNCES) == "ALARM"
     [notice] = [notice for notice in subscriber.notices() if notice["NewStateValue"] == "ALARM"]
@@ -77,12 +76,12 @@ def test_subscriber_gets_one_notice_of_a_burst_of_bounces_and_one_of_its_end(
     # One more that pages, while the first lasts, and then both end.
     undelivered = system.outputs["OrderEventsUndeliveredQueueUrl"]
     system.aws.sqs.send_message(QueueUrl=undelivered, MessageBody="{}")
-    evaluate_alarms(system.emulator, after_a_minute())
+    system.emulator.control.evaluate_alarms(after_a_minute())
     assert state(system, f"{STACK_NAME}-undelivered-messages") == "ALARM"
     assert PAGE not in {alarm for alarm, _ in subscriber.told()}
 
     system.aws.sqs.purge_queue(QueueUrl=undelivered)
-    evaluate_alarms(system.emulator, time.time() + 5 * HOUR)
+    system.emulator.control.evaluate_alarms(time.time() + 5 * HOUR)
     assert (PAGE, "OK") in subscriber.told()
 
 
@@ -91,7 +90,7 @@ def test_ticket_is_told_at_once_and_by_itself(system: System, subscriber: Subscr
     wait_for("the dead letter", lambda: system.waiting("SendDeadLetterQueueUrl"))
     subscriber.notices()
 
-    evaluate_alarms(system.emulator, time.time() + 6 * HOUR)
+    system.emulator.control.evaluate_alarms(time.time() + 6 * HOUR)
 
     assert (f"{STACK_NAME}-dead-letters-present", "ALARM") in subscriber.told()
 
@@ -106,7 +105,7 @@ def test_every_number_of_the_dashboard_is_there_once_everything_has_happened(sys
     leave_one_unknown(system)
     system.start_synthetic_probe()
     system.client("lambda").invoke(FunctionName=system.outputs["CheckLedgerFunctionName"], Payload=b"{}")
-    evaluate_alarms(system.emulator)
+    system.emulator.control.evaluate_alarms()
 
     cloudwatch = system.client("cloudwatch")
     body = json.loads(

@@ -18,7 +18,6 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from tests.emulator.clock import evaluate_alarms
 from tests.support.alerts import Subscriber
 from tests.support.system import FAST, System, deployed, order, order_id, wait_for
 
@@ -148,7 +147,7 @@ def notices(system: System) -> Subscriber:
 @pytest.fixture(scope="module")
 def sent(system: System, notices: Subscriber) -> list[Customer]:
     """Customers whose emails went out, in all the ways in which that can go."""
-    evaluate_alarms(system.emulator)
+    system.emulator.control.evaluate_alarms()
     outcomes = {
         **{"success": "DELIVERED", "bounce": "BOUNCED", "ooto": "DELIVERED"},
         **{"complaint": "COMPLAINED", "suppressionlist": "SUPPRESSED"},
@@ -262,7 +261,7 @@ def test_nothing_of_a_customers_is_told_but_to_ses(
 ) -> None:
     system.client("lambda").invoke(FunctionName=system.outputs["CheckLedgerFunctionName"], Payload=b"{}")
     wait_for("the metrics", lambda: system.counted("HardBounces"))
-    evaluate_alarms(system.emulator, time.time() + 60)
+    system.emulator.control.evaluate_alarms(time.time() + 60)
 
     given_to_ses = json.dumps(system.control.accepted(), ensure_ascii=False)
     assert [one.value for customer in sent for one in customer.shown if not one.is_in(given_to_ses)] == []

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from ops import cli, targets
 from ops.commands import hold
 from ops.targets import Deployed
-from tests.emulator.clock import evaluate_alarms
 from tests.support.alerts import Subscriber
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
@@ -78,7 +77,7 @@ def assert_all_sent_once(system: System, ids: list[str]) -> None:
 
 def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: System) -> None:
     subscriber = Subscriber(system)
-    evaluate_alarms(system.emulator)
+    system.emulator.control.evaluate_alarms()
     outcomes = {order_id(): "DELIVERED" for _ in range(DELIVERED)} | {
         order_id(): "BOUNCED" for _ in range(BOUNCED)
     }
@@ -92,7 +91,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
     assert is_taking_orders(system)
     assert unhealthy() == []
 
-    evaluate_alarms(system.emulator, time.time() + 60)
+    system.emulator.control.evaluate_alarms(time.time() + 60)
 
     wait_for("the hold", lambda: not is_taking_orders(system))
     assert (f"{STACK_NAME}-reputation-at-risk", "ALARM") in subscriber.told()
@@ -103,7 +102,7 @@ def test_spike_of_bounces_holds_sending_until_an_operator_resumes_it(system: Sys
 
     ids = publish_waiting(system)
     # The alarm ends, and a deployment comes: neither lifts the hold.
-    evaluate_alarms(system.emulator, time.time() + 3 * HOUR)
+    system.emulator.control.evaluate_alarms(time.time() + 3 * HOUR)
     assert system.update(LogLevel="DEBUG", SendMaximumConcurrency="3").outcome == "updated"
     assert not is_taking_orders(system)
     assert system.waiting() == WAITING

@@ -15,7 +15,6 @@ from typing import Any
 from ci.emulator import server
 from ops import aws
 from ops.deploying.deployment import find_stack, outputs_of
-from tests.emulator.clock import evaluate_alarms
 from tests.runbooks import pages
 from tests.runbooks.operator import Reader, Terminal
 from tests.runbooks.pages import Page
@@ -58,7 +57,7 @@ class Site:
 
     def look_at_alarms(self, seconds_ahead: float = MINUTE) -> None:
         """Have all alarms evaluated, as of then: by default when what has happened until now counts."""
-        evaluate_alarms(self.system.emulator, time.time() + seconds_ahead)
+        self.system.emulator.control.evaluate_alarms(time.time() + seconds_ahead)
 
     def wait_until_alarm(self, alarm: str) -> None:
         """Have all alarms evaluated until this one is raised: metrics take a moment."""
@@ -73,7 +72,7 @@ class Site:
         """Have all alarms evaluated minute by minute, with what the queues hold now."""
         start = time.time()
         for minute in range(1, minutes + 1):
-            evaluate_alarms(self.system.emulator, start + MINUTE * minute)
+            self.system.emulator.control.evaluate_alarms(start + MINUTE * minute)
 
     def start_probe(self) -> None:
         """Start what the probe's schedule starts."""

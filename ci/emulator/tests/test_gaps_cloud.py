@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 import uuid
+from typing import Any
 
 import pytest
 from ministack.core import iam_evaluator
@@ -145,7 +146,7 @@ def test_cloudformation_gives_an_empty_reason_where_there_is_none(stored_child):
 @pytest.fixture
 def nested_stack(monkeypatch):
     """Creates, updates and deletes a nested stack of one topic with this name."""
-    template = {}
+    template: dict[str, Any] = {}
     monkeypatch.setattr(helpers, "_resolve_template", lambda _: (json.dumps(template), None))
     handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
     properties = {"TemplateURL": "https://s3.us-east-1.amazonaws.com/bucket/child.yaml"}
@@ -257,7 +258,7 @@ def test_embedded_metrics_stay_log_events():
     """Supplied by ci.emulator.cloudwatch.embedded_metrics."""
     directive = {"Namespace": "Shop", "Dimensions": [[]], "Metrics": [{"Name": "Sent"}]}
     document = {"_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, "Sent": 1}
-    stream = {"events": [], "firstEventTimestamp": None, "lastEventTimestamp": None}
+    stream: dict[str, Any] = {"events": [], "firstEventTimestamp": None, "lastEventTimestamp": None}
 
     event = {"timestamp": 0, "message": json.dumps(document), "ingestionTime": 0}
     cloudwatch_logs._append_log_events(stream, [event])

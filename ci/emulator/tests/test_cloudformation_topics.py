@@ -1,6 +1,6 @@
 """A topic of a stack is encrypted with the key that its template names."""
 
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.stacks import Stack
 
 TEMPLATE = """
 Parameters:

@@ -5,7 +5,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from ci.emulator import aws_requests
-from tests.emulator.ses_feedback import email, wait_until
+from ci.emulator.tests.ses_feedback import email, wait_until
 
 ONE_TRY = Config(retries={"total_max_attempts": 1}, read_timeout=0.5)
 

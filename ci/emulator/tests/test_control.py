@@ -13,10 +13,10 @@ import pytest
 
 from ci.emulator.control import ControlClient, ControlError
 from ci.emulator.server import Emulator, PortInUseError, StartError, start
-from tests.emulator.conftest import clients_of, zipped
-from tests.emulator.ses_feedback import email, wait_until
+from ci.emulator.tests.conftest import clients_of, zipped
+from ci.emulator.tests.ses_feedback import email, wait_until
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 SLEEPER = """
 import pathlib, time
@@ -210,6 +210,7 @@ def test_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
         f"print(start(None, pathlib.Path({str(tmp_path / 'log')!r})).pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
         emulator = psutil.Process(int(starter.stdout.readline()))
         starter.kill()
     emulator.wait(timeout=60)

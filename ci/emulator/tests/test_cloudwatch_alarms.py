@@ -6,9 +6,8 @@ import uuid
 
 import pytest
 
-from tests.emulator.clock import evaluate_alarms
-from tests.emulator.conftest import zipped
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.conftest import zipped
+from ci.emulator.tests.stacks import Stack
 
 ACCOUNT = "000000000000"
 
@@ -43,7 +42,7 @@ class AlarmUnderTest:
 
     def evaluate(self, at: float | None = None) -> list[tuple[str, str]]:
         """Evaluate all alarms at a time; returns the changes of this one."""
-        changes = evaluate_alarms(self._emulator, at)
+        changes = self._emulator.control.evaluate_alarms(at)
         return [(change["from"], change["to"]) for change in changes if change["alarm"] == self.name]
 
     @property

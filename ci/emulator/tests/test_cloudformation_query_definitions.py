@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.stacks import Stack
 
 TEMPLATE = """
 Parameters:

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.emulator.stacks import WAITER
+from ci.emulator.tests.stacks import WAITER
 
 TEMPLATE = """
 Resources:

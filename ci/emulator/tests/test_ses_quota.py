@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ci.emulator.ses.errors import SesError
 from ci.emulator.ses.quota import SendQuota
-from tests.emulator.ses_feedback import email
+from ci.emulator.tests.ses_feedback import email
 
 RATE_EXCEEDED = "Maximum sending rate exceeded."
 DAY_EXCEEDED = "Daily message quota exceeded."

@@ -9,8 +9,7 @@ import pytest
 
 from ci.emulator.cloudwatch.alarm_notifications import Transition
 from ci.emulator.cloudwatch.alarm_suppression import PendingActions
-from tests.emulator.clock import evaluate_alarms
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.stacks import Stack
 
 
 def actions_taken(wait: int, extension: int, changes: dict[int, str], suppressor_in_alarm: range) -> list:
@@ -73,7 +72,7 @@ def test_composite_alarm_of_a_template_is_suppressed(clients, emulator):
         datum = {"MetricName": metric, "Value": 1, "Timestamp": end - 30}
         cloudwatch.put_metric_data(Namespace=stack.name, MetricData=[datum])
 
-    evaluate_alarms(emulator, at=end)
+    emulator.control.evaluate_alarms(at=end)
 
     found = cloudwatch.describe_alarms(AlarmNames=[stack.name], AlarmTypes=["CompositeAlarm"])
     [alarm] = found["CompositeAlarms"]

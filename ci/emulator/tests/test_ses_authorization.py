@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ci.emulator.server import start
-from tests.emulator.conftest import clients_of, zipped
-from tests.emulator.ses_feedback import Feedback, email
+from ci.emulator.tests.conftest import clients_of, zipped
+from ci.emulator.tests.ses_feedback import Feedback, email
 
 ACCOUNT = "000000000000"
 IDENTITY = f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/shop.example"

@@ -4,7 +4,7 @@ import json
 import uuid
 
 from ci.emulator.server import start
-from tests.emulator.conftest import clients_of
+from ci.emulator.tests.conftest import clients_of
 
 
 def test_queue_that_denies_plain_http_takes_a_message(tmp_path):

@@ -6,7 +6,7 @@ A test that fails here says that a gap is closed, by us or by a new MiniStack: t
 import json
 import uuid
 
-from tests.emulator.ses_feedback import email, types_of, wait_until
+from ci.emulator.tests.ses_feedback import email, types_of, wait_until
 
 HARD_BOUNCE = [{"event": "Bounce", "type": "Permanent", "subtype": "General", "after_seconds": 3600}]
 

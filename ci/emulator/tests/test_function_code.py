@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from tests.emulator.conftest import zipped
+from ci.emulator.tests.conftest import zipped
 
 CODE = """
 import os

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from ci.emulator.ses import message
 from ci.emulator.ses.errors import SesError
-from tests.emulator.ses_feedback import email, simple
+from ci.emulator.tests.ses_feedback import email, simple
 
 
 def refusal(ses, arguments):

@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.emulator.ses_feedback import email, types_of
+from ci.emulator.tests.ses_feedback import email, types_of
 
 ADA = "ada@example.com"
 

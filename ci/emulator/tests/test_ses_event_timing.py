@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 
 from collections import Counter
 
-from tests.emulator.ses_feedback import email, types_of, wait_until
+from ci.emulator.tests.ses_feedback import email, types_of, wait_until
 
 
 def send(ses, feedback, *names):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 EVENT_TYPES = [
     "SEND",
@@ -53,7 +54,7 @@ class Feedback:
 
     def events(self, count):
         """Wait for so many events, in the order in which they arrive."""
-        found = []
+        found: list[dict[str, Any]] = []
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(found) < count and time.monotonic() < deadline:
             answer = self._sqs.receive_message(

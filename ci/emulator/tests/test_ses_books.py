@@ -7,7 +7,7 @@ import datetime as dt
 
 import pytest
 
-from tests.emulator.ses_feedback import email
+from ci.emulator.tests.ses_feedback import email
 
 HARD_BOUNCE = [{"event": "Bounce", "type": "Permanent", "subtype": "General"}]
 

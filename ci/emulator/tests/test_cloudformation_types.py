@@ -5,8 +5,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.ses_feedback import wait_until
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.ses_feedback import wait_until
+from ci.emulator.tests.stacks import Stack
 
 ACCOUNT = "000000000000"
 

@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from tests.emulator.conftest import zipped
-from tests.emulator.ses_feedback import email, wait_until
+from ci.emulator.tests.conftest import zipped
+from ci.emulator.tests.ses_feedback import email, wait_until
 
 FUNCTION = "faulty-sender"
 TABLE = "faulty-ledger"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.emulator.stacks import WAITER, Stack
+from ci.emulator.tests.stacks import WAITER, Stack
 
 TOPIC = "Resources: {Topic: {Type: 'AWS::SNS::Topic'}}"
 

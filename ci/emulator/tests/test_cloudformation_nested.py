@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.stacks import Stack
+from ci.emulator.tests.stacks import Stack
 
 ROLE = """
   Role:

@@ -10,8 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.emulator.clock import evaluate_alarms
-from tests.emulator.ses_feedback import wait_until
+from ci.emulator.tests.ses_feedback import wait_until
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/any"
 FUNCTION = """
@@ -139,7 +138,7 @@ def test_queue_publishes_how_much_waits_and_how_long(clients, emulator, read, qu
         clients("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
     clients("sqs").receive_message(QueueUrl=queue_url)
 
-    evaluate_alarms(emulator, at=time.time() + 600)
+    emulator.control.evaluate_alarms(at=time.time() + 600)
 
     assert read("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=name) == 2
     assert read("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", QueueName=name) == 1
@@ -175,7 +174,7 @@ def test_poison_pill_is_not_the_oldest_message(clients, emulator, read, queue):
     for _ in range(4):
         clients("sqs").receive_message(QueueUrl=queue_url, VisibilityTimeout=0)
 
-    evaluate_alarms(emulator, at=time.time() + 600)
+    emulator.control.evaluate_alarms(at=time.time() + 600)
 
     assert read("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=name) == 1
     assert read("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName=name) == 0
@@ -196,8 +195,8 @@ def test_dead_letter_ages_from_its_move_and_does_not_count_as_sent(clients, emul
     sqs.receive_message(QueueUrl=source_url)
 
     moved_at = time.time() + 600
-    evaluate_alarms(emulator, at=moved_at)
-    evaluate_alarms(emulator, at=moved_at + 300)
+    emulator.control.evaluate_alarms(at=moved_at)
+    emulator.control.evaluate_alarms(at=moved_at + 300)
 
     assert read("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=dead_letters) == 1
     assert read("AWS/SQS", "NumberOfMessagesSent", "Sum", QueueName=dead_letters) is None

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from tests.emulator.ses_feedback import email, types_of, wait_until
+from ci.emulator.tests.ses_feedback import email, types_of, wait_until
 
 ACCOUNT = "000000000000"
 SES = {"Service": "ses.amazonaws.com"}

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.emulator.ses_feedback import wait_until
+from ci.emulator.tests.ses_feedback import wait_until
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/any"
 CONTEXT = {

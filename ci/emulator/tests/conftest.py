@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from ci.emulator.server import start
-from tests.emulator.ses_feedback import Feedback
+from ci.emulator.tests.ses_feedback import Feedback
 
 REGION = "us-east-1"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ci.emulator.ses import outcomes
-from tests.emulator.ses_feedback import Feedback, email, simple, types_of, wait_until
+from ci.emulator.tests.ses_feedback import Feedback, email, simple, types_of, wait_until
 
 RECORDS = {
     record["eventType"]: record
