@@ -43,7 +43,7 @@ def test_taken_port_is_refused_with_what_to_do_about_it(running_emulator, tmp_pa
 def test_command_ends_with_the_same_words_when_the_port_is_taken(running_emulator):
     command = [sys.executable, "-m", "ci.emulator", "--port", str(running_emulator.port)]
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert "choose another port with --port" in ended.stderr
 
 

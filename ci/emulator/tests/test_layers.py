@@ -21,7 +21,12 @@ def foreign_imports(source, package):
 
 
 def test_imports_of_the_project_are_recognised():
-    source = "import ops.aws, json\nfrom notifications import keys\nfrom ci.emulator import server\nfrom ci import rain"
+    source = """
+import ops.aws, json
+from notifications import keys
+from ci.emulator import server
+from ci import rain
+"""
     assert foreign_imports(source, "ci.emulator") == {"ops.aws", "notifications.keys", "ci.rain"}
 
 
