@@ -98,7 +98,7 @@ def test_zip_alone_runs_a_function(system: System, unpacked: Path, function: str
 
 def somebody_elses_event() -> str:
     """An event that changes nothing; an unreadable one would be a dead letter, which holds back resends."""
-    return (PROJECT / "tests" / "emulator" / "ses_events" / "send.json").read_text()
+    return (PROJECT / "ci" / "emulator" / "tests" / "ses_events" / "send.json").read_text()
 
 
 def lambda_configuration(system: System, name: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from notifications.keys import NotificationKey
 
-DOCUMENTED = Path(__file__).parents[1] / "emulator" / "ses_events"
+DOCUMENTED = Path(__file__).parents[2] / "ci" / "emulator" / "tests" / "ses_events"
 """See the README there."""
 
 KINDS: tuple[tuple[str, dict[str, str]], ...] = (

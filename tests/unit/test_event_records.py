@@ -12,7 +12,7 @@ from notifications.keys import NotificationKey
 from notifications.ledger import Status
 from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError, read
 
-DOCUMENTED = Path(__file__).parents[1] / "emulator" / "ses_events"
+DOCUMENTED = Path(__file__).parents[2] / "ci" / "emulator" / "tests" / "ses_events"
 """Event records from the SES developer guide; see the README there."""
 KEY = NotificationKey("0f" * 16, "order_confirmation")
 TAGS = {"order_key": [KEY.order_key], "notification": [KEY.notification], "attempt": ["2"]}
