@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.templates.model import Resource
@@ -63,9 +64,9 @@ def _changes(alarm: Resource) -> Iterator[tuple[str, Callable[[Properties], obje
     step = RATE_STEP.get(alarm.logical_id, 1)
     threshold = float(properties["Threshold"])
     for changed in (threshold - step, threshold + step):
-        yield f"threshold {changed:g}", _set("Threshold", changed)
+        yield f"threshold {changed:g}", _set(Threshold=changed)
     operator = STRICTNESS[properties["ComparisonOperator"]]
-    yield f"operator {operator}", _set("ComparisonOperator", operator)
+    yield f"operator {operator}", _set(ComparisonOperator=operator)
     periods = int(properties["EvaluationPeriods"])
     to_alarm = int(properties.get("DatapointsToAlarm", periods))
     for n, m in {
@@ -75,25 +76,16 @@ def _changes(alarm: Resource) -> Iterator[tuple[str, Callable[[Properties], obje
         (periods - 1, to_alarm - 1),
     }:
         if 1 <= m <= n:
-            yield (
-                f"{m} of {n} periods",
-                lambda p, n=n, m=m: p.update(EvaluationPeriods=n, DatapointsToAlarm=m),
-            )
+            yield f"{m} of {n} periods", _set(EvaluationPeriods=n, DatapointsToAlarm=m)
     for factor in (0.5, 2):
-        yield f"period x {factor:g}", lambda p, factor=factor: _scale_periods(p, factor)
+        yield f"period x {factor:g}", partial(_scale_periods, factor=factor)
     for number, query in enumerate(properties.get("Metrics", [])):
         if "MetricStat" in query:
             other = OTHER_STATISTIC[query["MetricStat"]["Stat"]]
-            yield (
-                f"statistic of {query['Id']}",
-                lambda p, i=number, o=other: p["Metrics"][i]["MetricStat"].update(Stat=o),
-            )
+            yield f"statistic of {query['Id']}", _set_in_metric(number, Stat=other)
         else:
             for text in _changed_numbers(query["Expression"]):
-                yield (
-                    f"{query['Id']} = {text}",
-                    lambda p, i=number, t=text: p["Metrics"][i].update(Expression=t),
-                )
+                yield f"{query['Id']} = {text}", _set_in_metric(number, Expression=text)
 
 
 def _changed_numbers(expression: str) -> Iterator[str]:
@@ -105,8 +97,16 @@ def _changed_numbers(expression: str) -> Iterator[str]:
             yield f"{expression[: match.start()]}{changed:g}{expression[match.end() :]}"
 
 
-def _set(name: str, value: object) -> Callable[[Properties], object]:
-    return lambda properties: properties.update({name: value})
+def _set(**changes: object) -> Callable[[Properties], object]:
+    return lambda properties: properties.update(changes)
+
+
+def _set_in_metric(number: int, **changes: object) -> Callable[[Properties], object]:
+    def apply(properties: Properties) -> None:
+        query = properties["Metrics"][number]
+        query.get("MetricStat", query).update(changes)
+
+    return apply
 
 
 def _scale_periods(properties: Properties, factor: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.alarms.mutants import Mutant, mutants
@@ -45,7 +47,7 @@ def test_bounce_rate_is_of_fewer_emails_in_a_demonstration() -> None:
     assert (after(4), after(5)) == (OK, ALARM)
 
 
-def _renamed(metric_stat: dict) -> dict:
+def _renamed(metric_stat: dict[str, Any]) -> dict[str, Any]:
     """The metric, of the service that the facts are of."""
     metric = metric_stat["Metric"]
     dimensions = [{**each, "Value": SERVICE} for each in metric.get("Dimensions", [])]

@@ -188,7 +188,8 @@ def logged_fields() -> set[str]:
         for node in nodes
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("telemetry.logger.")
     ]
-    return {key.value for key in keys if isinstance(key, ast.Constant)} | {
+    names = [key.value for key in keys if isinstance(key, ast.Constant)]
+    return {name for name in names if isinstance(name, str)} | {
         keyword.arg for call in to_logger for keyword in call.keywords if keyword.arg
     }
 

@@ -8,7 +8,7 @@ import pytest
 
 from notifications.keys import order_key
 from tests.chaos.run import PARAMETERS
-from tests.support.system import deployed, order, order_id, wait_for
+from tests.support.system import deployed, order, order_id
 
 
 @pytest.mark.timeout(600)
@@ -27,7 +27,7 @@ def test_email_is_sent_twice_and_counted_when_its_answer_and_all_its_events_are_
             ]
         )  # fmt: skip
         system.publish(order(id_, to=address))
-        wait_for("the email to be resent", lambda: system.status(id_) == "DELIVERED" or system.probe())
+        system.wait_until_settled(id_)
         assert [fault["hits"] for fault in system.control.faults()] == [1, 2]
         assert len(system.accepted(id_)) == 2
         [record] = system.records(id_)

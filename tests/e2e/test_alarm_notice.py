@@ -167,7 +167,7 @@ def leave_one_unknown(system: System) -> None:
     system.publish(order(id_))
     wait_for("the fault", lambda: system.control.faults()[0]["hits"])
     system.control.clear_faults()
-    wait_for("the repetition", lambda: system.status(id_) == "DELIVERED" or system.probe())
+    system.wait_until_settled(id_)
 
 
 def test_queries_are_saved_for_the_log_groups_of_the_functions(system: System) -> None:

@@ -19,7 +19,7 @@ def send_together(system: System, count: int = 5) -> list[str]:
 def assert_each_sent_once(system: System, ids: list[str]) -> None:
     """Other orders keep coming meanwhile: their `Send` events show that the feedback path is alive."""
     for id_ in ids:
-        wait_for(f"order {id_}", lambda id_=id_: system.status(id_) == "DELIVERED" or system.probe())
+        system.wait_until_settled(id_)
     system.wait_until_drained()
     assert [len(system.accepted(id_)) for id_ in ids] == [1] * len(ids)
 

@@ -95,8 +95,8 @@ def test_malformed_events_break_no_neighbour_in_their_batch(system: System) -> N
     for id_ in ids:
         system.wait_for_status(id_, "DELIVERED")
         assert len(system.accepted(id_)) == 1
-    for bad in ("[", json.dumps({"type": 5}), huge):
-        wait_for("the dead letter", lambda bad=bad: system.dead_letters().get(bad))
+    bad = {"[", json.dumps({"type": 5}), huge}
+    wait_for("the dead letters", lambda: bad <= system.dead_letters().keys())
 
 
 def test_customers_words_never_become_markup_or_headers(system: System) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_deployed_templates_are_the_files_of_the_project(system: System) -> None
     assert nested.keys() == CHILDREN.keys()
     stacks = {STACK_NAME: "root"} | {nested[logical_id]: name for logical_id, name in CHILDREN.items()}
     for stack, name in stacks.items():
-        deployed = cloudformation.get_template(StackName=stack)["TemplateBody"]
+        deployed: Any = cloudformation.get_template(StackName=stack)["TemplateBody"]
         assert deployed == (PROJECT / "stacks" / f"{name}.yaml").read_text(), name
 
 
@@ -92,7 +93,7 @@ def test_zip_alone_runs_a_function(system: System, unpacked: Path, function: str
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answers = {"batchItemFailures": []}, {"overdue": 0}
+    answers: list[dict[str, Any]] = [{"batchItemFailures": []}, {"overdue": 0}]
     assert json.loads(done.stdout.splitlines()[-1]) in answers
 
 

@@ -200,8 +200,7 @@ def unknown_at_first(system: System) -> Customer:
 
 
 def settle(system: System, customer: Customer) -> None:
-    id_ = customer.order_id.value
-    wait_for(f"order {id_}", lambda: system.status(id_) == "DELIVERED" or system.probe())
+    system.wait_until_settled(customer.order_id.value)
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,7 @@ def test_unreachable_service_is_a_clear_no(mailer: SesMailer, monkeypatch: pytes
 
 
 def test_client_that_would_retry_is_refused() -> None:
-    client = get_session().create_client(
+    client: Any = get_session().create_client(
         "sesv2", "us-east-1", config=Config(retries={"total_max_attempts": 3})
     )
     with pytest.raises(ValueError, match="total_max_attempts"):

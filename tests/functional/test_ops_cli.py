@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from notifications.keys import order_key
 from ops import cli, local, targets
+from ops import demo as demonstration
 from ops.aws import Aws
-from ops.commands import demo as demo_command
 from ops.errors import DeploymentError, EmulatorError, StackMissingError
 from ops.targets import Deployed
 
@@ -290,7 +290,7 @@ def test_error_is_explained_when_a_request_is_refused(environment: Environment) 
 
 @pytest.mark.parametrize("ok", [True, False])
 def test_demo_ends_with_1_unless_all_was_as_expected(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
-    monkeypatch.setattr(demo_command.demonstration, "run", lambda *_, keep: ok and not keep)
+    monkeypatch.setattr(demonstration, "run", lambda *_, keep: ok and not keep)
     assert notify("demo").exit_code == (0 if ok else 1)
 
 

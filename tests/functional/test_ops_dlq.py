@@ -107,7 +107,7 @@ def ids_seen(sqs: Sqs) -> list[str]:
         return [message.id for message in messages]
 
 
-def redrive_all(_message: Message) -> Judgement:
+def redrive_all(message: Message) -> Judgement:
     return Judgement(Fate.REDRIVE, "will be sent")
 
 

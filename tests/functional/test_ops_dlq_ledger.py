@@ -49,6 +49,10 @@ class Racing:
         return self._client.transact_write_items(**call)
 
 
+def racing(client: Any, before: Callable[[], object]) -> Any:
+    return Racing(client, before)
+
+
 def audits(client: Any, table_name: str) -> int:
     return sum(key.order_key == AUDIT_ORDER_KEY for key in stored_items(client, table_name))
 
@@ -89,7 +93,7 @@ def test_worker_that_claims_at_the_last_moment_wins(client: Any, table_name: str
     def claim() -> None:
         assert isinstance(LedgerTable(client, table_name).claim(KEY, CLAIM), Claimed)
 
-    verdict = abandon(Racing(client, claim), table_name, KEY, GIVE_UP, AUDIT)
+    verdict = abandon(racing(client, claim), table_name, KEY, GIVE_UP, AUDIT)
     assert verdict == InFlight(CLAIM.send_by_ms + CLAIM.settle_window_ms)
     assert stored_items(client, table_name)[KEY]["status"] == "SENDING"
     assert audits(client, table_name) == 0
@@ -102,7 +106,7 @@ def test_other_transaction_on_the_record_is_waited_for(client: Any, table_name: 
         if conflicts:
             raise conflicts.pop()
 
-    assert abandon(Racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT) == Abandoned()
+    assert abandon(racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT) == Abandoned()
 
 
 def test_record_that_never_rests_is_told_of(client: Any, table_name: str) -> None:
@@ -113,7 +117,7 @@ def test_record_that_never_rests_is_told_of(client: Any, table_name: str) -> Non
         raise _cancelled("TransactionConflict")
 
     with pytest.raises(OpsError, match="keeps changing"):
-        abandon(Racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT)
+        abandon(racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT)
     assert len(tries) == CONTENTION_LIMIT
 
 
@@ -122,7 +126,7 @@ def test_error_that_is_no_race_is_raised(client: Any, table_name: str) -> None:
         raise _cancelled("ProvisionedThroughputExceeded")
 
     with pytest.raises(ClientError):
-        abandon(Racing(client, throttle), table_name, KEY, GIVE_UP, AUDIT)
+        abandon(racing(client, throttle), table_name, KEY, GIVE_UP, AUDIT)
 
 
 def test_table_that_is_not_there_is_told_of_with_what_to_do(client: Any) -> None:

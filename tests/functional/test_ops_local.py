@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from ops import emulator, local
+from ops.deploying import deployment
 from ops.emulator import Emulator, PortTakenError
 from ops.errors import EmulatorError
 from ops.output import Progress
@@ -43,7 +44,7 @@ class Machine:
     """This machine with processes that answer as emulators do, and a stack that is as a test says."""
 
     def __init__(self) -> None:
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[Any]] = []
         self.busy_ports: set[int] = set()
         self.deployed_to: list[str] = []
         self.stack_status: str | None = "CREATE_COMPLETE"
@@ -83,7 +84,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine
     monkeypatch.setattr(local, "DEFAULT_PORT", free_port())
     monkeypatch.setattr(emulator, "start", made.start)
     monkeypatch.setattr(emulator, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(local.deployment, "find_stack", made.find_stack)
+    monkeypatch.setattr(deployment, "find_stack", made.find_stack)
     yield made
     for process in made.processes:
         process.kill()

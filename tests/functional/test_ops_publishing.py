@@ -75,9 +75,8 @@ class Topic:
     """A topic, and a queue that shows what comes out of it."""
 
     def __init__(self) -> None:
-        region = {"region_name": "us-east-1"}
-        self.sns = boto3.client("sns", **region)
-        self.sqs = boto3.client("sqs", **region)
+        self.sns = boto3.client("sns", "us-east-1")
+        self.sqs = boto3.client("sqs", "us-east-1")
         self.arn = self.sns.create_topic(Name="order-events")["TopicArn"]
         self.queue_url = self.sqs.create_queue(QueueName="send")["QueueUrl"]
         self.sns.subscribe(
@@ -87,7 +86,7 @@ class Topic:
             Attributes={"RawMessageDelivery": "true"},
         )
 
-    def received(self) -> dict[str, Any]:
+    def received(self) -> Any:
         [message] = self.sqs.receive_message(QueueUrl=self.queue_url, MessageAttributeNames=["All"])[
             "Messages"
         ]

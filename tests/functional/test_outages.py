@@ -305,7 +305,7 @@ def test_ledger_that_fails_between_sending_and_recording_doubles_nothing(world: 
         world.ledger_is_down = True
 
     for _ in range(5):
-        world.ses = accept_and_lose_the_ledger  # type: ignore[assignment]
+        world.ses = accept_and_lose_the_ledger
         world.run_for(ORDER_EVERY)
         world.ses = lambda: None
         world.ledger_is_down = False

@@ -107,6 +107,11 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def claim(self, key: NotificationKey, token: str, moment: int, feedback: str, fingerprint: str) -> Worker:
         """A worker claims, with a token that is new, or that an attempt has already."""
+        return self.claim_at(key, token, moment, feedback, fingerprint)
+
+    def claim_at(
+        self, key: NotificationKey, token: str, moment: int, feedback: str, fingerprint: str
+    ) -> Worker:
         record = self.model.find(key)
         send_by_ms = record.send_by_ms if record else 0
         now_ms = send_by_ms + moment
@@ -223,7 +228,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """A record goes, since its time is up or its customer asked for that, and the order comes again."""
         self.client.delete_item(TableName=self.table_name, Key=primary_key(key))
         self.model.items.pop(key, None)
-        return self.claim(key, token, 0, NOT_LOOKED_AT, "content")
+        return self.claim_at(key, token, 0, NOT_LOOKED_AT, "content")
 
     # --- what is stored -----------------------------------------------------------------------------
 
@@ -260,8 +265,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
 def test_table_does_what_the_model_does(client: Any) -> None:
     """On failure the steps are printed, and the blob with which they are taken again."""
+
+    class Machine(LedgerMachine):
+        def __init__(self) -> None:
+            super().__init__(client)
+
     run_state_machine_as_test(
-        lambda: LedgerMachine(client),
+        Machine,
         settings=settings(
             max_examples=60,
             stateful_step_count=30,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ci.emulator import server
 from ci.emulator.control import ControlClient
@@ -67,7 +67,7 @@ def order(
     )
 
 
-def wait_for(what: str, look: Callable[[], T]) -> T:
+def wait_for(what: str, look: Callable[[], T | Literal[False] | None]) -> T:
     """Wait until `look` finds something, and return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
@@ -121,6 +121,17 @@ class System:
             on_event=lambda _: None,
             poll_seconds=0.2,
         )
+
+    def wait_until_settled(self, id_: str) -> None:
+        """Wait until an order that needed another attempt is delivered; others keep coming meanwhile."""
+
+        def delivered() -> bool:
+            if self.status(id_) == "DELIVERED":
+                return True
+            self.probe()
+            return False
+
+        wait_for(f"order {id_}", delivered)
 
     def probe(self) -> None:
         """Send one more order, wait until it is delivered, and leave the feedback path quiet for a while.

@@ -1,6 +1,7 @@
 """The functions get what their code reads, and their queues fit them."""
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.templates.model import Resource, Stack, deploy, resources_of
 
 STACKS = deploy("prod")
 FUNCTIONS = resources_of(STACKS, "AWS::Lambda::Function")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "SendEmailFunction": SendSettings,
     "TrackDeliveryFunction": TrackSettings,
     "CheckLedgerFunction": CheckSettings,
@@ -19,7 +20,7 @@ SETTINGS = {
 MAPPINGS = {"SendEmailMapping": "SendQueue", "TrackDeliveryMapping": "FeedbackQueue"}
 
 
-def mapping(name: str, stacks: dict[str, Stack] = STACKS) -> dict:
+def mapping(name: str, stacks: dict[str, Stack] = STACKS) -> dict[str, Any]:
     return stacks["sending"].resources[name].properties
 
 

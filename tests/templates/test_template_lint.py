@@ -13,7 +13,7 @@ from tests.templates.model import CHILDREN, PROJECT, STACKS
 
 def lint(*options: str) -> subprocess.CompletedProcess[str]:
     """Run cfn-lint with the project's settings and what the options change of them."""
-    command = [Path(sys.executable).with_name("cfn-lint"), *options]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), *options]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,12 @@ QUEUES_THAT_SHOULD_BE_EMPTY = [
 ]
 
 
-def dashboard() -> dict:
+def dashboard() -> dict[str, Any]:
     (resource,) = resources_of(STACKS, "AWS::CloudWatch::Dashboard")
     return json.loads(resource.properties["DashboardBody"])
 
 
-def metrics_of(alarm: Resource) -> list[dict]:
+def metrics_of(alarm: Resource) -> list[dict[str, Any]]:
     """Return the metrics that an alarm reads, with Namespace, MetricName and Dimensions."""
     queries = alarm.properties.get("Metrics")
     if not queries:
@@ -121,7 +122,7 @@ def test_dashboard_draws_the_thresholds_of_the_alarms() -> None:
     }
 
 
-def compared(alarm: dict, what: str) -> float:
+def compared(alarm: dict[str, Any], what: str) -> float:
     """The number with which an alarm's expression compares."""
     (expression,) = (query["Expression"] for query in alarm["Metrics"] if query["ReturnData"])
     return float(expression.split(f"{what} > ")[1].split(" ")[0])

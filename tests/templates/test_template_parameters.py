@@ -1,6 +1,7 @@
 """Parameters explain themselves, and each environment's file gives valid values for exactly those of root."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -16,27 +17,33 @@ from tests.templates.model import (
 
 ROOT = template("root")
 TEMPLATES = ("root", *CHILDREN)
-DEFINITIONS = [
-    pytest.param(definition, id=f"{name}-{parameter}")
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    f"{name}-{parameter}": definition
     for name in TEMPLATES
     for parameter, definition in template(name)["Parameters"].items()
-]
+}
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS)
-def test_parameter_is_described_and_constrained(definition: dict) -> None:
+def params(definitions: dict[str, dict[str, Any]]) -> list[Any]:
+    return [pytest.param(definition, id=name) for name, definition in definitions.items()]
+
+
+@pytest.mark.parametrize("definition", params(DEFINITIONS))
+def test_parameter_is_described_and_constrained(definition: dict[str, Any]) -> None:
     assert definition["Description"].endswith((".", ")."))
     assert definition["ConstraintDescription"].startswith("must be ")
     assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(definition)
 
 
-@pytest.mark.parametrize("definition", [d for d in DEFINITIONS if "Default" in d.values[0]])
-def test_parameters_default_is_a_quoted_string_within_its_constraints(definition: dict) -> None:
+@pytest.mark.parametrize("definition", params({n: d for n, d in DEFINITIONS.items() if "Default" in d}))
+def test_parameters_default_is_a_quoted_string_within_its_constraints(definition: dict[str, Any]) -> None:
     assert violations(definition, definition["Default"]) == []
 
 
-@pytest.mark.parametrize("definition", [d for d in DEFINITIONS if d.values[0]["Type"] == "Number"])
-def test_numbers_description_and_constraint_name_its_unit(definition: dict) -> None:
+@pytest.mark.parametrize(
+    "definition", params({n: d for n, d in DEFINITIONS.items() if d["Type"] == "Number"})
+)
+def test_numbers_description_and_constraint_name_its_unit(definition: dict[str, Any]) -> None:
     constraint = definition["ConstraintDescription"]
 
     if "MinValue" in definition:

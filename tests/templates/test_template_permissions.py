@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ CREATED = [resource.arn for resource in RESOURCES if resource.has_arn]
 IDENTITY = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{STACKS['root'].parameters['FromIdentity']}"
 
 
-def statements_of(resource: Resource) -> list[dict]:
+def statements_of(resource: Resource) -> list[dict[str, Any]]:
     """Return the statements of whatever policies a resource carries."""
     properties = resource.properties
     documents = [properties[key] for key in ("PolicyDocument", "KeyPolicy") if key in properties]
@@ -23,7 +24,7 @@ def statements_of(resource: Resource) -> list[dict]:
     return [statement for document in documents for statement in document["Statement"]]
 
 
-def identity_statements() -> list[tuple[str, dict]]:
+def identity_statements() -> list[tuple[str, dict[str, Any]]]:
     """Return what the roles may do, by role."""
     found = []
     for resource in RESOURCES:
@@ -153,7 +154,9 @@ def test_queue_named_by_its_dead_letter_queue_is_the_one_that_uses_it() -> None:
 
 
 @pytest.mark.parametrize(("role", "statement"), identity_statements())
-def test_right_of_a_role_is_on_named_resources_of_the_actions_own_service(role: str, statement: dict) -> None:
+def test_right_of_a_role_is_on_named_resources_of_the_actions_own_service(
+    role: str, statement: dict[str, Any]
+) -> None:
     actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
 
     assert statement["Effect"] == "Allow"
@@ -246,14 +249,14 @@ def test_email_can_only_be_sent_from_the_one_address() -> None:
 
 
 @pytest.mark.parametrize("statement", [s for _, s in identity_statements() if "kms" in str(s["Action"])])
-def test_function_uses_the_key_only_through_a_service(statement: dict) -> None:
+def test_function_uses_the_key_only_through_a_service(statement: dict[str, Any]) -> None:
     assert statement["Condition"]["StringEquals"]["kms:ViaService"]
 
 
 # --- The key
 
 
-def key_statements(stacks: dict = STACKS) -> dict[str, dict]:
+def key_statements(stacks: dict[str, Any] = STACKS) -> dict[str, dict[str, Any]]:
     (key,) = resources_of(stacks, "AWS::KMS::Key")
     return {statement["Sid"]: statement for statement in key.properties["KeyPolicy"]["Statement"]}
 
@@ -327,7 +330,7 @@ def test_only_this_account_publishes_when_no_publisher_is_listed() -> None:
 ENDPOINTS = resources_of(STACKS, "AWS::SNS::Topic", "AWS::SQS::Queue")
 
 
-def policy_of(endpoint: Resource) -> list[dict]:
+def policy_of(endpoint: Resource) -> list[dict[str, Any]]:
     (policy,) = (
         resource
         for resource in resources_of(STACKS, "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")

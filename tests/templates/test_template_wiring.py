@@ -1,6 +1,7 @@
 """The stacks fit together: what one needs, another gives under the same name, in an order without a cycle."""
 
 from graphlib import TopologicalSorter
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.templates.model import (
 ROOT = template("root")
 
 
-def nested(child: str) -> dict:
+def nested(child: str) -> dict[str, Any]:
     return ROOT["Resources"][f"{child.capitalize()}Stack"]["Properties"]
 
 

@@ -68,7 +68,7 @@ def test_reason_of_a_message_that_no_function_has_put_there_is_how_it_came(
     ],
 )
 def test_type_is_what_the_message_says_if_it_can_be_one(
-    attributes: dict[str, str], body: Any, expected: str
+    attributes: dict[str, Any], body: Any, expected: str
 ) -> None:
     assert message(body, **attributes).type == expected
 

@@ -90,7 +90,7 @@ def test_outcome_is_unknown_when_the_server_failed(code: str, status: int) -> No
         (raised.ProxyConnectionError(proxy_url="u"), Certainty.LATER),
         (raised.ReadTimeoutError(endpoint_url="u"), Certainty.UNKNOWN),
         (raised.ConnectionClosedError(endpoint_url="u"), Certainty.UNKNOWN),
-        (raised.SSLError(endpoint_url="u", error="e"), Certainty.UNKNOWN),
+        (raised.SSLError(endpoint_url="u", error=OSError("e")), Certainty.UNKNOWN),
         (raised.HTTPClientError(error="e"), Certainty.UNKNOWN),
         (raised.ResponseStreamingError(error="e"), Certainty.UNKNOWN),
         (raised.NoCredentialsError(), Certainty.CONFIGURATION),

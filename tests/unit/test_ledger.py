@@ -61,7 +61,7 @@ def claim_after_settling(**changes: object) -> Claim:
 
 
 def event(status: Status, id_: str = "", attempt: int = 1) -> SesEvent:
-    entry = {"at": AT, "event": status.title(), "attempt": attempt}
+    entry: dict[str, str | int] = {"at": AT, "event": status.title(), "attempt": attempt}
     return SesEvent(id_ or f"{status}-{attempt}", status, "message-1", AT, AT, entry)
 
 

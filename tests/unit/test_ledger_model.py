@@ -9,8 +9,9 @@ To show that the search would notice, each guard is taken away in turn: then it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ class World:
     accepted: int = 0
     best_event: Status | None = None
     events: frozenset[Event] = frozenset()
-    workers: tuple[Worker, Worker] = (Worker(), Worker())
+    workers: tuple[Worker, ...] = (Worker(), Worker())
     acknowledged: bool = False
     tokens: int = 0
     refusals: int = 0
@@ -224,7 +225,7 @@ def write(world: World, decide: Decide, assumed: Record | None, rules: Rules) ->
     while isinstance(step := decide(record), Write):
         record = world.record
         if weakened(step.guard, rules).holds(record) or (step.guard.absent and not rules.conditional_claim):
-            attributes = step.changes.attributes
+            attributes: Mapping[str, Any] = step.changes.attributes
             before = record or Record(Status.READY)
             entry = {step.changes.history_id} if step.changes.history_id else set()
             after = replace(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,7 +126,7 @@ def test_field_is_named_when_its_value_is_of_the_wrong_kind(path, value):
     assert error.reason.startswith(("must be ", "is missing"))
 
 
-BAD_VALUES = {
+BAD_VALUES: dict[tuple[str | int, ...], list[Any]] = {
     ("order_id",): [
         "~feedback", " A-1", "A-1 ", "-1", "A\n1", "A-1\n", "A\x001", "Ä-1", "A" * 129, 1001,
     ],

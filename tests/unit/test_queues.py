@@ -122,6 +122,14 @@ def test_feedback_path_says_whether_events_wait_in_any_of_its_queues() -> None:
 def test_feedback_queues_are_looked_at_before_the_path_is_read() -> None:
     order: list[str] = []
     sqs = FakeSqs()
-    sqs.get_queue_attributes = lambda **_: order.append("queues") or {"Attributes": {}}  # type: ignore[method-assign]
-    feedback_path_reader(lambda: order.append("path"), sqs, ["queue"])()  # type: ignore[arg-type,func-returns-value]
+
+    def get_queue_attributes(*_: Any, **__: Any) -> dict[str, Any]:
+        order.append("queues")
+        return {"Attributes": {}}
+
+    def read() -> None:
+        order.append("path")
+
+    sqs.get_queue_attributes = get_queue_attributes  # type: ignore[method-assign]
+    feedback_path_reader(read, sqs, ["queue"])()  # type: ignore[arg-type]
     assert order == ["queues", "path"]

@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -46,7 +47,7 @@ class Skeleton(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.parts = []
+        self.parts: list[Any] = []
         self.links = []
         self.texts = []
         self.feed(html)
@@ -282,7 +283,7 @@ def test_date_is_shown_in_utc_when_the_order_has_another_offset():
 
 def test_html_is_accessible():
     html = rendered().html
-    tags = [part for part in Skeleton(html).parts if isinstance(part, tuple)]
+    tags: list[tuple[str, Any]] = [part for part in Skeleton(html).parts if isinstance(part, tuple)]
     tables = [dict(attributes) for tag, attributes in tags if tag == "table"]
     assert ("lang", "en") in dict(tags)["html"]
     assert [tag for tag, _ in tags if tag in {"h1", "h2"}] == ["h1", "h2", "h2"]

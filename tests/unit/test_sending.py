@@ -267,14 +267,16 @@ def test_second_worker_waits_while_the_first_may_be_sending(given: Given) -> Non
     assert len(given.ses.accepted) == 1
 
 
-def test_nothing_is_sent_when_the_claim_took_too_long_and_the_claim_is_given_back(given: Given) -> None:
+def test_nothing_is_sent_when_the_claim_took_too_long_and_the_claim_is_given_back(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claim = given.ledger.claim
 
     def slow_claim(*args: Any) -> Any:
         given.now += timedelta(seconds=50)
         return claim(*args)
 
-    given.ledger.claim = slow_claim  # type: ignore[method-assign]
+    monkeypatch.setattr(given.ledger, "claim", slow_claim)
     result = given.receive()
     assert result.outcome is Outcome.DEFERRED
     assert given.ses.accepted == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from notifications.keys import NotificationKey
@@ -11,12 +13,16 @@ from notifications.tracking import EventOutcome, Tracked
 
 
 def recorded(
-    kind: str, status: Status | None, outcome: EventOutcome = EventOutcome.RECORDED, **marks: bool
+    kind: str, status: Status | None, outcome: EventOutcome = EventOutcome.RECORDED, **marks: Any
 ) -> Tracked:
     """An event, and what the notification became by it."""
     ses_event = SesEvent("0a", status or Status.SENT, "m", "2026-11-24T06:00:00Z", "2026-11-24T06:00:00Z", {})
     event = TrackedEvent(NotificationKey("0f" * 16, "order_confirmation"), 1, kind, 0, ses_event, **marks)
     return Tracked(outcome, event, status)
+
+
+def name_of(value: Any) -> str:
+    return f"{value.event.kind} {value.status}" if isinstance(value, Tracked) and value.event else str(value)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def recorded(
         (recorded("Reject", Status.REJECTED), 0),
         (recorded("Complaint", Status.COMPLAINED), None),
     ],
-    ids=lambda value: f"{value.event.kind} {value.status}" if isinstance(value, Tracked) else str(value),
+    ids=name_of,
 )
 def test_email_counts_as_delivered_or_not_when_it_ends(tracked: Tracked, delivered: int | None) -> None:
     assert tracked.delivered == delivered

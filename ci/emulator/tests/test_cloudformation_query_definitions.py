@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ci.emulator.tests.stacks import Stack
@@ -26,7 +28,7 @@ def stack(clients) -> Stack:
     return Stack(clients)
 
 
-def saved(clients, folder: str) -> list[dict]:
+def saved(clients, folder: str) -> list[dict[str, Any]]:
     found = clients("logs").describe_query_definitions(queryDefinitionNamePrefix=f"{folder}/")
     return found["queryDefinitions"]
 

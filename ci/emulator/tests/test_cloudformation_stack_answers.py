@@ -1,6 +1,7 @@
 """What an answer about a stack tells, and what it leaves out."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def nesting(stack: Stack, template: str) -> str:
     return json.dumps({"Resources": {"Child": child}})
 
 
-def descendants(cloudformation, stack_id: str) -> list[dict]:
+def descendants(cloudformation, stack_id: str) -> list[dict[str, Any]]:
     """Descriptions of a stack and those nested in it, root first."""
     [described] = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
     resources = cloudformation.describe_stack_resources(StackName=stack_id)["StackResources"]

@@ -1,6 +1,7 @@
 """Resource types and properties that MiniStack's CloudFormation lacks, deployed as stacks."""
 
 import uuid
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -140,7 +141,7 @@ def alarms_template(expression: str = "100 * bounces / sends", description: str 
     return ALARMS.format(expression=expression, description=description)
 
 
-def describe_alarms(clients, prefix: str) -> tuple[list, list]:
+def describe_alarms(clients, prefix: str) -> tuple[list[Any], list[Any]]:
     found = clients("cloudwatch").describe_alarms(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
@@ -205,7 +206,7 @@ def table_template(name: str, settings: str = PROTECTED) -> str:
     return TABLE.replace("NAME", name).replace("SETTINGS", settings)
 
 
-def describe_table(clients, name: str) -> dict:
+def describe_table(clients, name: str) -> dict[str, Any]:
     dynamodb = clients("dynamodb")
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     return {

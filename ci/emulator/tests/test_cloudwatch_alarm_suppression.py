@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-suppression
 """
 
 import time
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from ci.emulator.cloudwatch.alarm_suppression import PendingActions
 from ci.emulator.tests.stacks import Stack
 
 
-def actions_taken(wait: int, extension: int, changes: dict[int, str], suppressor_in_alarm: range) -> list:
+def actions_taken(
+    wait: int, extension: int, changes: dict[int, str], suppressor_in_alarm: range
+) -> list[Any]:
     """Play the times 1 to 9; returns when the composite alarm acted, and on which state."""
     taken, pending, before = [], None, "OK"
     for at in range(1, 10):

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,9 @@ class AlarmUnderTest:
             }
         )
 
-    def measure(self, value: float, at: float, metric: str = "Bounces", dimensions: tuple = ()) -> None:
+    def measure(
+        self, value: float, at: float, metric: str = "Bounces", dimensions: tuple[Any, ...] = ()
+    ) -> None:
         datum = {"MetricName": metric, "Value": value, "Timestamp": at, "Dimensions": dimensions}
         self.cloudwatch.put_metric_data(Namespace=self.name, MetricData=[datum])
 
@@ -75,7 +78,7 @@ class Inbox:
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": json.dumps(policy)})
         sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=queue_arn)
 
-    def read(self) -> list[tuple[str, dict]]:
+    def read(self) -> list[tuple[str, dict[str, Any]]]:
         """Return subject and content of every notification since the last reading."""
         received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", [])
         envelopes = [json.loads(message["Body"]) for message in received]
@@ -240,7 +243,7 @@ class InvokedFunction:
         }
         self._lambda.add_permission(FunctionName=self._name, **request)
 
-    def received(self, wait_seconds: int) -> list[dict]:
+    def received(self, wait_seconds: int) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=wait_seconds)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 

@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 import zipfile
+from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -213,7 +214,7 @@ def test_get_metric_data_evaluates_metric_math_newest_first(clients):
         datum = {"MetricName": name, "Value": value, "Timestamp": start + minute * 60}
         cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
 
-    def metric(identifier: str, name: str) -> dict:
+    def metric(identifier: str, name: str) -> dict[str, Any]:
         stat = {"Metric": {"Namespace": namespace, "MetricName": name}, "Period": 60, "Stat": "Sum"}
         return {"Id": identifier, "MetricStat": stat, "ReturnData": False}
 

@@ -45,7 +45,7 @@ def create_queue(name: str) -> str:
     return sqs._act_create_queue({"QueueName": name}, "")["QueueUrl"]
 
 
-def receive(queue_url: str) -> list:
+def receive(queue_url: str) -> list[Any]:
     return asyncio.run(sqs._act_receive_message({"QueueUrl": queue_url}, "")).get("Messages", [])
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def queue_arn(clients, queue_url):
     return found["Attributes"]["QueueArn"]
 
 
-def schedule_once(clients, target_arn: str, payload: dict) -> str:
+def schedule_once(clients, target_arn: str, payload: dict[str, Any]) -> str:
     """Create a schedule that is due at once; returns its ARN."""
     due = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime())
     return clients("scheduler").create_schedule(
@@ -39,7 +40,7 @@ def schedule_once(clients, target_arn: str, payload: dict) -> str:
 
 
 def receive(clients, queue_url):
-    received: list = []
+    received: list[Any] = []
 
     def is_there():
         found = clients("sqs").receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])

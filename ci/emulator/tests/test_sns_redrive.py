@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def publish(sns, topic_arn: str) -> None:
     sns.publish(TopicArn=topic_arn, Message="the order", MessageAttributes=attribute)
 
 
-def receive(sqs, queue_url: str) -> list:
+def receive(sqs, queue_url: str) -> list[Any]:
     return sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"]).get("Messages", [])
 
 
