@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from ops.tree import STACKS
+
 PRICES = Path(__file__).with_name("prices.yaml")
-STACKS = Path(__file__).resolve().parent.parent / "stacks"
 DAYS_A_MONTH = 365 / 12
 EMAILS, PROBES = "emails", "probes"
 PROBES_A_MONTH = 6 * 24 * DAYS_A_MONTH

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ops.errors import EmulatorError
-from ops.tree import PROJECT
+from ops.errors import CheckoutMissingError, EmulatorError
+from ops.tree import IS_CHECKOUT, PROJECT
 
 LOOPBACK = "127.0.0.1"
 PORT_TAKEN = 3
@@ -70,6 +70,18 @@ class Emulator:
                 time.sleep(POLL_SECONDS)
 
 
+def require() -> None:
+    """Make sure that an emulator can be started here.
+
+    Raises
+    ------
+    CheckoutMissingError
+        It is not installed.
+    """
+    if not IS_CHECKOUT or find_spec("ministack") is None:
+        raise CheckoutMissingError("The emulator")
+
+
 def start(port: int | None, log: Path) -> Emulator:
     """Start an emulator that outlives this process, and wait until it answers.
 
@@ -84,11 +96,12 @@ def start(port: int | None, log: Path) -> Emulator:
     ------
     PortTakenError
         Something else listens on the port.
+    CheckoutMissingError
+        It is not installed.
     EmulatorError
-        It is not installed, or did not start.
+        It did not start.
     """
-    if not (PROJECT / "ci" / "emulator").is_dir() or find_spec("ministack") is None:
-        raise EmulatorError("The emulator is not installed.", "It needs a checkout: make setup.")
+    require()
     options = ["--background", "--port", str(port or 0), "--log", str(log)]
     done = subprocess.run(
         [sys.executable, "-m", "ci.emulator", *options],

@@ -55,6 +55,13 @@ class DeploymentError(OpsError):
     """CloudFormation did not bring a stack into the wanted state."""
 
 
+class CheckoutMissingError(OpsError):
+    """Something needs the sources, or what only `make setup` installs."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs a checkout: make setup", "Then run it there, with `uv run notify`.")
+
+
 class BuildError(OpsError):
     """A release cannot be built here."""
 

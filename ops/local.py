@@ -188,6 +188,7 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
 
 
 def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnvironment:
+    emulator.require()
     FOLDER.mkdir(exist_ok=True)
     _log_path().unlink(missing_ok=True)
     with progress.doing("starting the emulator"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from notifications import telemetry
+from notifications import metric_names
 from notifications.queues import messages_in
 
 if TYPE_CHECKING:
@@ -22,22 +22,22 @@ LONGEST = timedelta(days=15)
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
 SUMS = {
-    "accepted": (telemetry.EMAILS_ACCEPTED, "Sum"),
-    "delivered": (telemetry.EMAILS_DELIVERED, "Sum"),
-    "ended": (telemetry.EMAILS_DELIVERED, "SampleCount"),
-    "hard_bounces": (telemetry.HARD_BOUNCES, "Sum"),
-    "bounces": (telemetry.HARD_BOUNCES, "SampleCount"),
-    "complaints": (telemetry.COMPLAINTS, "Sum"),
-    "failures": (telemetry.SEND_FAILURES, "Sum"),
-    "unknown": (telemetry.UNKNOWN_OUTCOMES, "Sum"),
-    "resent_after_unknown": (telemetry.UNKNOWN_RESENT, "Sum"),
-    "probes_delivered": (telemetry.PROBES_DELIVERED, "Sum"),
+    "accepted": (metric_names.EMAILS_ACCEPTED, "Sum"),
+    "delivered": (metric_names.EMAILS_DELIVERED, "Sum"),
+    "ended": (metric_names.EMAILS_DELIVERED, "SampleCount"),
+    "hard_bounces": (metric_names.HARD_BOUNCES, "Sum"),
+    "bounces": (metric_names.HARD_BOUNCES, "SampleCount"),
+    "complaints": (metric_names.COMPLAINTS, "Sum"),
+    "failures": (metric_names.SEND_FAILURES, "Sum"),
+    "unknown": (metric_names.UNKNOWN_OUTCOMES, "Sum"),
+    "resent_after_unknown": (metric_names.UNKNOWN_RESENT, "Sum"),
+    "probes_delivered": (metric_names.PROBES_DELIVERED, "Sum"),
 }
 """Metric and statistic of each number that adds up over time. docs/observability.md says what each is."""
 
 PERCENTILES = {
-    "latency_p50_ms": (telemetry.ACCEPTANCE_LATENCY, "p50"),
-    "latency_p99_ms": (telemetry.ACCEPTANCE_LATENCY, "p99"),
+    "latency_p50_ms": (metric_names.ACCEPTANCE_LATENCY, "p50"),
+    "latency_p99_ms": (metric_names.ACCEPTANCE_LATENCY, "p99"),
 }
 
 WAITING = ("Send", "Feedback")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 from ops.deploying import templates
 from ops.deploying.deployment import IN_REVIEW, Settings, find_stack, load_settings, outputs_of
 from ops.errors import InputError, OwnershipError, StackMissingError
+from ops.tree import PARAMETERS
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
-PARAMETERS = Path(__file__).resolve().parents[2] / "parameters"
 LOCAL = "local"
 PLACEHOLDER = re.compile(r"REPLACE|(^|[@.])example\.(com|org|net)")
 

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import yaml
 
-STACKS = Path(__file__).resolve().parents[2] / "stacks"
+from ops.tree import STACKS
+
 ROOT = "root"
 
 

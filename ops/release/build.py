@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ops.errors import BuildError
 from ops.release import archive, code, dependencies
 from ops.release.dependencies import LAMBDA_PYTHON, Target, dotted
-from ops.tree import BUILD, PROJECT
+from ops.tree import BUILD, PROJECT, STACKS, require_checkout
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -65,9 +65,12 @@ def build(target: Target, architecture: str = "arm64") -> Artifact:
 
     Raises
     ------
+    CheckoutMissingError
+        There are no sources here.
     BuildError
         For `aws` when this is not the Python that Lambda runs: the shipped bytecode would not fit.
     """
+    require_checkout("Building a release")
     running = sys.version_info[:2]
     if target == "aws" and running != LAMBDA_PYTHON:
         raise BuildError(
@@ -86,7 +89,7 @@ def build(target: Target, architecture: str = "arm64") -> Artifact:
         code.lay_out(unpacked, installed)
         if running == LAMBDA_PYTHON:
             code.add_bytecode(unpacked)
-        shutil.copytree(PROJECT / "stacks", release / "stacks")
+        shutil.copytree(STACKS, release / "stacks")
         archive.pack(unpacked, release / "functions.zip")
         content = archive.content_hash(archive.files(release), release)
         directory = BUILD / "artifact" / name / content
@@ -109,7 +112,7 @@ def publish(artifact: Artifact, s3: S3Client, bucket: str) -> None:
 
 def _inputs_hash(installed: Path) -> str:
     """Hash of all that a build is made of: the same again gives the same artifact."""
-    sources = [*archive.files(PROJECT / "functions"), *archive.files(PROJECT / "stacks")]
+    sources = [*archive.files(PROJECT / "functions"), *archive.files(STACKS)]
     return archive.content_hash(
         (path for path in sources if "__pycache__" not in path.parts),
         PROJECT,

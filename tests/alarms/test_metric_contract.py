@@ -15,7 +15,7 @@ from ci.emulator.cloudwatch.dashboards import metric_widgets, widget_queries
 from ci.emulator.cloudwatch.metric_math import Window
 from ci.emulator.cloudwatch.metric_queries import check_alarm_queries, evaluate_queries
 from ci.emulator.cloudwatch.metrics import Metric, RecordedMetrics
-from notifications import telemetry
+from notifications import metric_names
 from tests.alarms.world import SERVICE, alarms, deployment
 from tests.templates.model import PROJECT, resources_of
 
@@ -62,8 +62,8 @@ EXISTING = {
 
 
 def constants() -> dict[str, str]:
-    """Metric names by the constants that telemetry gives them."""
-    return {name: value for name, value in vars(telemetry).items() if name.isupper()}
+    """Metric names by their constants."""
+    return {name: value for name, value in vars(metric_names).items() if name.isupper()}
 
 
 def trees() -> dict[Path, ast.Module]:
@@ -73,16 +73,12 @@ def trees() -> dict[Path, ast.Module]:
 
 def emitted() -> set[str]:
     """Metrics that the functions' code names where it counts or times."""
-    names = set()
-    for path, tree in trees().items():
-        inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        for node in (
-            ast.walk(tree) if path.name != "telemetry.py" else (n for f in inside for n in ast.walk(f))
-        ):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "telemetry":
-                names.add(node.attr)
-            if isinstance(node, ast.Name) and path.name == "telemetry.py":
-                names.add(node.id)
+    names = {
+        node.attr
+        for tree in trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "metric_names"
+    }
     return {value for name, value in constants().items() if name in names}
 
 
@@ -109,7 +105,7 @@ def read_by_widgets() -> Iterator[tuple[str, Metric]]:
 READ = [*read_by_alarms(), *read_by_widgets()]
 
 
-def test_every_metric_that_telemetry_names_is_emitted_by_the_code() -> None:
+def test_every_metric_that_has_a_name_is_emitted_by_the_code() -> None:
     assert emitted() == set(constants().values())
 
 
@@ -243,7 +239,7 @@ def test_page_lists_every_metric_with_its_unit_and_the_alarms_that_read_it() -> 
     assert set(listed) == emitted()
     for name, (unit, who) in listed.items():
         readers = {ALARMS[reader].name for reader, metric in read_by_alarms() if metric.name == name}
-        assert unit == ("Milliseconds" if name == telemetry.ACCEPTANCE_LATENCY else "Count")
+        assert unit == ("Milliseconds" if name == metric_names.ACCEPTANCE_LATENCY else "Count")
         assert {f"{SERVICE}-{alarm}" for alarm in re.findall(r"`([^`]+)`", who)} == readers
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifications import telemetry
+from notifications import metric_names
 from notifications.applications.check_ledger import Application
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim, Claimed, accepted
@@ -61,14 +61,14 @@ def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
     days = {line["day"]: (line["notifications"], line["statuses"]) for line in emitted.lines("account")}
     assert days["2026-11-20"] == (1, {"SENDING": 1})
     assert days["2026-11-21"] == (1, {"SENT": 1})
-    assert emitted.metrics() == {telemetry.NOTIFICATIONS_OVERDUE: [2.0]}
+    assert emitted.metrics() == {metric_names.NOTIFICATIONS_OVERDUE: [2.0]}
     assert stored_items(clients.table, table_name) == before
 
 
 def test_zero_is_counted_when_nothing_is_overdue(application: Application, emitted: Emitted) -> None:
     assert application.check(NOW).overdue == 0
     assert emitted.lines("overdue") == []
-    assert emitted.metrics() == {telemetry.NOTIFICATIONS_OVERDUE: [0.0]}
+    assert emitted.metrics() == {metric_names.NOTIFICATIONS_OVERDUE: [0.0]}
 
 
 @pytest.mark.usefixtures("clients", "emitted")

@@ -18,7 +18,7 @@ from rich.console import Console
 from ops import emulator, local
 from ops.deploying import deployment
 from ops.emulator import Emulator, PortTakenError
-from ops.errors import EmulatorError
+from ops.errors import CheckoutMissingError, EmulatorError
 from ops.output import Progress
 
 FAKE = """
@@ -219,8 +219,8 @@ def test_nothing_is_found_when_the_port_belongs_to_an_emulator_of_another_tree(m
 def test_up_says_what_is_missing_outside_of_a_checkout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(emulator, "PROJECT", tmp_path)
-    with pytest.raises(EmulatorError, match="checkout: make setup"):
+    monkeypatch.setattr(emulator, "IS_CHECKOUT", False)
+    with pytest.raises(CheckoutMissingError, match="checkout: make setup"):
         emulator.start(None, tmp_path / "emulator.log")
 
 

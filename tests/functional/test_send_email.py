@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from notifications import telemetry
+from notifications import metric_names
 from notifications.applications.send_email import Application
 from notifications.email_types import EmailTypes
 from notifications.ledger_table import LedgerTable
@@ -115,8 +115,8 @@ def test_message_is_acknowledged_logged_and_counted_when_ses_accepts(given: Give
     assert (line["order_key"], line["notification"], line["attempt"]) == (key.order_key, key.notification, 1)
     assert line["message_id"] == "message-of-a-1@example.com"
     metrics = emitted.metrics()
-    assert metrics.pop(telemetry.ACCEPTANCE_LATENCY) == [line["latency_ms"]]
-    assert metrics == {telemetry.EMAILS_ACCEPTED: [1.0]}
+    assert metrics.pop(metric_names.ACCEPTANCE_LATENCY) == [line["latency_ms"]]
+    assert metrics == {metric_names.EMAILS_ACCEPTED: [1.0]}
 
 
 def test_copy_of_an_order_event_is_acknowledged_and_counts_nothing(given: Given, emitted: Emitted) -> None:
@@ -167,11 +167,11 @@ def test_only_the_unfinished_messages_of_a_batch_come_back_each_after_its_own_ba
         assert given.wait(record) == (None if logged is None else round(logged))
     assert given.clients.bodies_in(given.dead_letters) == ["{}"]
     metrics = emitted.metrics()
-    assert len(metrics.pop(telemetry.ACCEPTANCE_LATENCY)) == 1
+    assert len(metrics.pop(metric_names.ACCEPTANCE_LATENCY)) == 1
     assert metrics == {
-        telemetry.EMAILS_ACCEPTED: [1.0],
-        telemetry.SEND_FAILURES: [1.0, 1.0],
-        telemetry.UNKNOWN_OUTCOMES: [1.0],
+        metric_names.EMAILS_ACCEPTED: [1.0],
+        metric_names.SEND_FAILURES: [1.0, 1.0],
+        metric_names.UNKNOWN_OUTCOMES: [1.0],
     }
 
 
@@ -191,14 +191,14 @@ def test_unforeseen_error_returns_its_message_alone_and_is_counted_without_its_w
     assert line["level"] == "ERROR"
     assert "NonExistentQueue" in line["detail"] or "QueueDoesNotExist" in line["detail"]
     assert "secret words" not in emitted.log.getvalue()
-    assert emitted.metrics()[telemetry.SEND_FAILURES] == [1.0]
+    assert emitted.metrics()[metric_names.SEND_FAILURES] == [1.0]
 
 
 def test_synthetic_order_is_sent_and_no_rate_counts_it(given: Given, emitted: Emitted) -> None:
     assert given.handle(given.received(order("A-1", ADDRESS))) == set()
     [line] = emitted.lines("email")
     assert (line["outcome"], line["synthetic"]) == ("accepted", True)
-    assert set(emitted.metrics()) == {telemetry.ACCEPTANCE_LATENCY}
+    assert set(emitted.metrics()) == {metric_names.ACCEPTANCE_LATENCY}
 
 
 def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
@@ -216,7 +216,7 @@ def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
     assert given.clients.fake_ses.accepted == ["a-1@example.com"]
     line = emitted.lines("email")[-1]
     assert (line["outcome"], line["attempt"], line["resend_after_unknown"]) == ("accepted", 2, True)
-    assert emitted.metrics() == {telemetry.EMAILS_ACCEPTED: [1.0], telemetry.UNKNOWN_RESENT: [1.0]}
+    assert emitted.metrics() == {metric_names.EMAILS_ACCEPTED: [1.0], metric_names.UNKNOWN_RESENT: [1.0]}
 
 
 def test_nothing_is_sent_when_the_invocation_has_no_time_left(given: Given, emitted: Emitted) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from notifications import telemetry
+from notifications import metric_names
 from notifications.applications.track_delivery import Application
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim
@@ -83,8 +83,8 @@ def test_recorded_events_are_acknowledged_logged_and_counted(given: Given, emitt
     assert (line["order_key"], line["notification"]) == (SECOND.order_key, SECOND.notification)
     assert (line["status"], line["event_status"], line["message_id"]) == ("DELIVERED",) * 2 + ("message-1",)
     assert emitted.metrics() == {
-        telemetry.EMAILS_DELIVERED: [0.0, 1.0],
-        telemetry.HARD_BOUNCES: [1.0],
+        metric_names.EMAILS_DELIVERED: [0.0, 1.0],
+        metric_names.HARD_BOUNCES: [1.0],
     }
 
 
@@ -93,7 +93,7 @@ def test_complaint_and_a_probes_delivery_are_counted_apart(given: Given, emitted
         event_of(("complaint", {"complaintFeedbackType": "abuse"}), FIRST),
         event_of(("delivery", {}), SECOND, ADDRESS),
     )
-    assert emitted.metrics() == {telemetry.COMPLAINTS: [1.0], telemetry.PROBES_DELIVERED: [1.0]}
+    assert emitted.metrics() == {metric_names.COMPLAINTS: [1.0], metric_names.PROBES_DELIVERED: [1.0]}
 
 
 def test_repeated_event_is_acknowledged_and_counts_nothing(given: Given, emitted: Emitted) -> None:
@@ -140,7 +140,7 @@ def test_event_that_cannot_be_recorded_comes_back_alone_after_its_back_off(
     [line] = [line for line in emitted.lines("event") if line["outcome"] == "error"]
     assert (line["queue_message_id"], line["level"]) == (refused["messageId"], "ERROR")
     assert "LedgerUnavailableError" in line["detail"]
-    assert emitted.metrics() == {telemetry.EMAILS_DELIVERED: [1.0]}
+    assert emitted.metrics() == {metric_names.EMAILS_DELIVERED: [1.0]}
 
 
 def test_send_events_that_were_recorded_advance_the_watermark(given: Given) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 import botocore.session
 import pytest
 
-from notifications import failures, telemetry
+from notifications import failures, metric_names
 from notifications.email_types import EmailTypes
 from notifications.ledger import Status
 from ops.deploying import environments, templates
@@ -68,7 +68,7 @@ def vocabulary() -> set[str]:
         *names,
         *map(short, names),
         *(alias.properties["AliasName"] for alias in resources_of(STACKS, "AWS::KMS::Alias")),
-        *(value for name, value in vars(telemetry).items() if name.isupper()),
+        *(value for name, value in vars(metric_names).items() if name.isupper()),
         *(name for stack in templates.children() for name in templates.load(stack).outputs),
         *(name for each in settings for name in (*each.parameters, *each.parameters.values(), *each.tags)),
         *Status,

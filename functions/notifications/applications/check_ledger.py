@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from notifications import overdue, telemetry
+from notifications import metric_names, overdue, telemetry
 from notifications.clients import Clients
 from notifications.ledger_scan import LedgerScan
 from notifications.overdue import Findings, Overdue
@@ -26,7 +26,7 @@ class Application:
         findings = overdue.assess(entries, now)
         _log(findings, now)
         # Zero is emitted too: a day without the metric is a day without the check.
-        telemetry.count(telemetry.NOTIFICATIONS_OVERDUE, findings.overdue)
+        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)
         telemetry.flush()
         return findings
 

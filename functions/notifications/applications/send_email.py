@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications import telemetry
+from notifications import metric_names, telemetry
 from notifications.clients import Clients
 from notifications.email_types import EmailTypes
 from notifications.ledger_table import LedgerTable
@@ -29,10 +29,10 @@ STOP_EARLY_MS = 500
 """An invocation ends this much before Lambda would end it."""
 
 METRICS = {
-    Outcome.ACCEPTED: telemetry.EMAILS_ACCEPTED,
-    Outcome.FAILED: telemetry.SEND_FAILURES,
-    Outcome.CONFIGURATION: telemetry.SEND_FAILURES,
-    Outcome.UNKNOWN: telemetry.UNKNOWN_OUTCOMES,
+    Outcome.ACCEPTED: metric_names.EMAILS_ACCEPTED,
+    Outcome.FAILED: metric_names.SEND_FAILURES,
+    Outcome.CONFIGURATION: metric_names.SEND_FAILURES,
+    Outcome.UNKNOWN: metric_names.UNKNOWN_OUTCOMES,
 }
 
 
@@ -85,7 +85,7 @@ class Application:
         if handled.result is None:
             error = telemetry.describe(handled.error)
             telemetry.logger.error("email", **_message_fields(handled.record), outcome="error", detail=error)
-            telemetry.count(telemetry.SEND_FAILURES)
+            telemetry.count(metric_names.SEND_FAILURES)
             self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
             return True
         result = handled.result
@@ -95,7 +95,7 @@ class Application:
             telemetry.count(metric)
         if result.resend:
             # Its latency is the settle window's, by design: it is counted here instead of there.
-            telemetry.count(telemetry.UNKNOWN_RESENT)
+            telemetry.count(metric_names.UNKNOWN_RESENT)
         elif result.latency_ms is not None:
             telemetry.latency(result.latency_ms)
         if result.retry_after_seconds is None:

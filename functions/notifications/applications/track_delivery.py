@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from notifications import telemetry
+from notifications import metric_names, telemetry
 from notifications.clients import Clients
 from notifications.ledger_table import LedgerTable
 from notifications.queues import BackOff, DeadLetterQueue, Handled, handle_concurrently, records
@@ -49,10 +49,10 @@ class Application:
         tracked = handled.result
         telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))
         measured = {
-            telemetry.EMAILS_DELIVERED: tracked.delivered,
-            telemetry.PROBES_DELIVERED: tracked.probes_delivered,
-            telemetry.HARD_BOUNCES: tracked.hard_bounces,
-            telemetry.COMPLAINTS: tracked.complaints,
+            metric_names.EMAILS_DELIVERED: tracked.delivered,
+            metric_names.PROBES_DELIVERED: tracked.probes_delivered,
+            metric_names.HARD_BOUNCES: tracked.hard_bounces,
+            metric_names.COMPLAINTS: tracked.complaints,
         }
         for metric, number in measured.items():
             if number is not None:
