@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ops.deploying.deployment import load_settings
-from ops.deploying.environments import PARAMETERS
 from ops.preflight import checks
 from ops.preflight.account import PENDING
 from ops.preflight.dns import read
 from ops.preflight.facts import needs, volume
 from ops.preflight.findings import Facts, Finding, Severity, Unseen
 from ops.preflight.ses import belongs
+from ops.tree import PARAMETERS
 
 MUST, SHOULD, UNKNOWN, OK = Severity.MUST, Severity.SHOULD, Severity.UNKNOWN, Severity.OK
 ACCOUNT = "111111111111"
