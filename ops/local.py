@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 from ops import aws, emulator
 from ops.aws import Aws
-from ops.deploying import artifacts, deployment, environments, templates
+from ops.deploying import deployment, environments, rollout, templates
+from ops.deploying.environments import Target
 from ops.emulator import Emulator, PortTakenError
 from ops.errors import EmulatorError, StackMissingError
 from ops.output import Progress
@@ -20,7 +20,6 @@ from ops.tree import PROJECT
 FOLDER = PROJECT / ".local"
 STACK_NAME = "email-notifications-local"
 DEFAULT_PORT = 4566
-POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,8 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
         )
     else:
         progress.done(f"emulator is running at {environment.endpoint_url}")
-    _deploy(environment.aws, progress)
+    here = Target(environments.get(environments.LOCAL), environment.aws)
+    rollout.deploy(here, templates.ROOT, rollout.Unattended(), progress)
     return environment
 
 
@@ -215,25 +215,6 @@ def _port_taken(port: int) -> EmulatorError:
             f"Stop it there with `notify local down`, or choose another: {another}.",
         )
     return EmulatorError(f"Port {port} is taken by another program.", f"Choose another one: {another}.")
-
-
-def _deploy(clients: Aws, progress: Progress) -> None:
-    """Build, upload and deploy the working tree."""
-    client, environment = clients.cloudformation, environments.get(environments.LOCAL)
-    release = artifacts.publish(clients, environment, progress, poll_seconds=POLL_SECONDS)
-    settings = environments.resolve(client, environment, templates.ROOT, release.parameters)
-    begin = time.monotonic()
-    with progress.doing(f"deploying {STACK_NAME}"):
-        deployed = deployment.deploy(
-            client,
-            STACK_NAME,
-            release.template_url(templates.ROOT),
-            settings,
-            on_event=progress.resource,
-            poll_seconds=POLL_SECONDS,
-        )
-    took = "" if deployed.outcome == "unchanged" else f" in {time.monotonic() - begin:.1f} s"
-    progress.done(f"stack {STACK_NAME} {deployed.outcome}{took}")
 
 
 def _is_beyond_update(environment: LocalEnvironment) -> bool:

@@ -10,6 +10,7 @@ from notifications.hold import SendingHold
 from ops import aws, local
 from ops.aws import Aws
 from ops.deploying import deployment, environments, templates
+from ops.deploying.environments import Target
 from ops.errors import StackMissingError
 from ops.output import Progress
 
@@ -27,22 +28,36 @@ class Deployed:
     created_at: datetime
 
 
+def choose(env: str | None, region: str | None) -> Target:
+    """Find an environment by name and the account for it; without a name, the one on this machine.
+
+    Tells which account is about to be touched, unless that is on this machine.
+
+    Raises
+    ------
+    InputError
+        There is no such environment, it is not filled in, or no AWS region is set.
+    EmulatorError
+        The one on this machine is meant and does not run.
+    """
+    environment = environments.get(env or environments.LOCAL)
+    if environment.name == environments.LOCAL:
+        return Target(environment, local.get().aws)
+    to = Target(environment, aws.connect(region))
+    Progress().done(str(to), "→")
+    return to
+
+
 def find(env: str | None, region: str | None) -> Deployed:
     """Find the deployment of an environment: root, or else the stacks that stand alone together.
-
-    Tells which account it is about to touch, unless that is on this machine.
 
     Raises
     ------
     StackMissingError
         Nothing of it is deployed there.
     """
-    environment = environments.get(env or environments.LOCAL)
-    if environment.name == environments.LOCAL:
-        clients = local.get().aws
-    else:
-        clients = aws.connect(region)
-        Progress().done(f"{clients}, environment {env}", "→")
+    to = choose(env, region)
+    environment, clients = to.environment, to.aws
     root = environment.stack_name()
     stacks = _found(clients, [root])
     if not any(map(deployment.outputs_of, stacks)):

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from ops import targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.deploying import artifacts as releases
 from ops.deploying import destruction, environments, plan_view, rollout, templates
 from ops.deploying.deployment import Plan
-from ops.deploying.rollout import Result, Target
+from ops.deploying.environments import Target
+from ops.deploying.rollout import Result
 from ops.output import Progress, answers, plain, print_json, table
 
 OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
@@ -129,12 +131,9 @@ def destroy(
 
 
 def _target(env: str | None, region: str | None) -> Target:
-    to = rollout.target(env, region)
-    if env not in (None, environments.LOCAL):
-        progress = Progress()
-        progress.done(str(to), "→")
-        if lines := to.environment.placeholders():
-            progress.done(f"still an example's values: {'; '.join(lines)}", "!")
+    to = targets.choose(env, region)
+    if to.environment.name != environments.LOCAL and (lines := to.environment.placeholders()):
+        Progress().done(f"still an example's values: {'; '.join(lines)}", "!")
     return to
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import typer
 
+from ops import targets
 from ops.commands.options import NO, Env, Json, Region
-from ops.deploying import environments, rollout
 from ops.output import Progress, answers, print_json, table
 from ops.preflight import checks, facts
 from ops.preflight.findings import Finding, Severity
@@ -19,10 +19,8 @@ def preflight(env: Env = None, region: Region = None, as_json: Json = False) -> 
 
     Changes nothing; works before the first deployment and afterwards.
     """
-    to, progress = rollout.target(env, region), Progress()
-    if to.environment.name != environments.LOCAL:
-        progress.done(str(to), "→")
-    findings = checks.check(facts.gather(to.environment, to.aws, progress))
+    to = targets.choose(env, region)
+    findings = checks.check(facts.gather(to.environment, to.aws, Progress()))
     is_ready = checks.is_ready(findings)
     if as_json:
         print_json(

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/change-sets-for-n
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from ops.deploying.protection import STATEFUL_TYPES
 from ops.deploying.stack_events import NESTED_STACK
 from ops.errors import DeploymentError
+from ops.waiting import wait_for
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Action = Literal["add", "change", "replace", "may replace", "remove", "import"]
 Kind = Literal["CREATE", "UPDATE", "IMPORT"]
+
+TIMEOUT_SECONDS = 600.0
+"""How long a change set is waited for."""
 
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
@@ -112,7 +115,7 @@ def _create(
         )
     except ClientError as error:
         raise _refusal(stack_name, error.response["Error"]["Message"]) from error
-    described = _wait(client, made["Id"], poll_seconds)
+    described = _wait(client, stack_name, made["Id"], poll_seconds)
     if described["Status"] == "FAILED" or described.get("ExecutionStatus") == "UNAVAILABLE":
         reason = described.get("StatusReason", "")
         client.delete_change_set(ChangeSetName=made["Id"])
@@ -130,13 +133,19 @@ def _refusal(stack_name: str, reason: str) -> DeploymentError:
 
 
 def _wait(
-    client: CloudFormationClient, change_set_id: str, poll_seconds: float
+    client: CloudFormationClient, stack_name: str, change_set_id: str, poll_seconds: float
 ) -> DescribeChangeSetOutputTypeDef:
-    while True:
+    def made() -> DescribeChangeSetOutputTypeDef | None:
         described = client.describe_change_set(ChangeSetName=change_set_id)
-        if not described["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
-            return described
-        time.sleep(poll_seconds)
+        return None if described["Status"].endswith(("_PENDING", "_IN_PROGRESS")) else described
+
+    described = wait_for(made, timeout_seconds=TIMEOUT_SECONDS, poll_seconds=poll_seconds)
+    if described is None:
+        raise DeploymentError(
+            f"CloudFormation has not planned {stack_name} within {TIMEOUT_SECONDS / 60:.0f} minutes.",
+            "Try again; nothing was changed.",
+        )
+    return described
 
 
 def _read(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,7 @@ from ops.deploying import change_sets, protection
 from ops.deploying.change_sets import Change
 from ops.deploying.stack_events import EventFeed, ResourceEvent, first_cause
 from ops.errors import DeploymentError, InputError
+from ops.waiting import wait_for
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -27,6 +27,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 """A stack of which there is no more than a change set."""
+
+TIMEOUT_SECONDS = 3600.0
+"""How long an operation on a stack is followed. None of ours takes longer than minutes."""
+
+DISCARD_TIMEOUT_SECONDS = 60.0
+"""How long the removal of a stack without resources is waited for."""
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -67,8 +73,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A stack in the wanted state."""
+class Executed:
+    """A plan that was executed: the stack is in the wanted state."""
 
     outcome: Outcome
     outputs: dict[str, str]
@@ -115,24 +121,10 @@ def parameters_of(stack: StackTypeDef) -> dict[str, str]:
     return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
-def deploy(
-    client: CloudFormationClient,
-    stack_name: str,
-    template_url: str,
-    settings: Settings,
-    *,
-    on_event: Callable[[ResourceEvent], None],
-    poll_seconds: float = 2.0,
-) -> Deployed:
-    """Plan and execute in one go, for what needs no second look. See `prepare` and `execute`."""
-    plan = prepare(client, stack_name, template_url, settings, poll_seconds=poll_seconds)
-    return execute(client, plan, on_event=on_event, poll_seconds=poll_seconds)
-
-
 def prepare(
     client: CloudFormationClient,
     stack_name: str,
-    template_url: str,
+    template: Mapping[str, str],
     settings: Settings,
     *,
     poll_seconds: float = 2.0,
@@ -143,8 +135,8 @@ def prepare(
 
     Parameters
     ----------
-    template_url
-        Where the template is in the artifact bucket.
+    template
+        `TemplateURL` or `TemplateBody`.
     poll_seconds
         Time between two looks at the stack.
 
@@ -161,7 +153,7 @@ def prepare(
         )
     request: dict[str, Any] = {
         "StackName": stack_name,
-        "TemplateURL": template_url,
+        **template,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in settings.parameters.items()],
         "Tags": [{"Key": k, "Value": v} for k, v in settings.tags.items()],
         "Capabilities": ["CAPABILITY_IAM"],
@@ -189,7 +181,7 @@ def execute(
     *,
     on_event: Callable[[ResourceEvent], None],
     poll_seconds: float = 2.0,
-) -> Deployed:
+) -> Executed:
     """Do what the plan says, and wait until it is done. No change is a success.
 
     What it endangers is no longer protected while it runs: whoever executes such a plan has agreed to it.
@@ -206,7 +198,7 @@ def execute(
     """
     if plan.change_set_id is None:
         stack = find_stack(client, plan.stack_name)
-        return Deployed("unchanged", outputs_of(stack) if stack else {})
+        return Executed("unchanged", outputs_of(stack) if stack else {})
     if plan.endangered:
         protection.lift(client, plan.stack_name)
     change_set_id = plan.change_set_id
@@ -217,7 +209,7 @@ def execute(
         on_event=on_event,
         poll_seconds=poll_seconds,
     )
-    return Deployed("created" if plan.is_new else "updated", outputs_of(after))
+    return Executed("created" if plan.is_new else "updated", outputs_of(after))
 
 
 def discard(client: CloudFormationClient, plan: Plan, *, poll_seconds: float = 2.0) -> None:
@@ -228,8 +220,11 @@ def discard(client: CloudFormationClient, plan: Plan, *, poll_seconds: float = 2
     stack = find_stack(client, plan.stack_name)
     if stack is not None and stack["StackStatus"] == IN_REVIEW:
         client.delete_stack(StackName=plan.stack_name)
-        while find_stack(client, plan.stack_name) is not None:
-            time.sleep(poll_seconds)
+        wait_for(
+            lambda: find_stack(client, plan.stack_name) is None,
+            timeout_seconds=DISCARD_TIMEOUT_SECONDS,
+            poll_seconds=poll_seconds,
+        )
 
 
 def follow(
@@ -303,12 +298,19 @@ def _wait(
 
     `look` is called before each time and once after.
     """
-    while True:
+
+    def settled() -> StackTypeDef | None:
         look()
         stack = find_stack(client, stack_name)
         if stack is None:
             raise DeploymentError(f"Stack {stack_name} was deleted meanwhile.", "Deploy it again.")
-        if has_begun() and not stack["StackStatus"].endswith("_IN_PROGRESS"):
-            look()
-            return stack
-        time.sleep(poll_seconds)
+        return stack if has_begun() and not stack["StackStatus"].endswith("_IN_PROGRESS") else None
+
+    stack = wait_for(settled, timeout_seconds=TIMEOUT_SECONDS, poll_seconds=poll_seconds)
+    if stack is None:
+        raise DeploymentError(
+            f"CloudFormation has worked on stack {stack_name} for {TIMEOUT_SECONDS / 60:.0f} minutes.",
+            "It goes on: look at the stack's events, and deploy again when it is done.",
+        )
+    look()
+    return stack

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ops.deploying import deployment, environments, kept, templates
+from ops.deploying.environments import Target
 from ops.deploying.kept import Kept
-from ops.deploying.rollout import Operator, Target, check_stack
+from ops.deploying.rollout import Operator, check_stack
 from ops.errors import OwnershipError, StackMissingError
 from ops.output import Progress
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ops.aws import Aws
 from ops.deploying import templates
 from ops.deploying.deployment import IN_REVIEW, Settings, find_stack, load_settings, outputs_of
 from ops.errors import InputError, OwnershipError, StackMissingError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 PLACEHOLDER = re.compile(r"REPLACE|(^|[@.])example\.(com|org|net)")
+
+POLL_SECONDS = 2.0
+EMULATOR_POLL_SECONDS = 0.2
 
 Owner = Literal["root", "standalone"]
 
@@ -62,6 +66,22 @@ class Environment:
             if self.settings.parameters.get(key) == value and PLACEHOLDER.search(value):
                 found.append(f"parameters/{self.path.name}:{number}: {key}: {value}")
         return found
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment in an account and region."""
+
+    environment: Environment
+    aws: Aws
+
+    @property
+    def poll_seconds(self) -> float:
+        """Time between two looks at a stack."""
+        return EMULATOR_POLL_SECONDS if self.aws.is_emulator else POLL_SECONDS
+
+    def __str__(self) -> str:
+        return f"{self.aws}, environment {self.environment.name}"
 
 
 def get(name: str) -> Environment:

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ops import aws as clients
-from ops import local
-from ops.aws import Aws
 from ops.deploying import artifacts, deployment, environments, kept, protection, templates
 from ops.deploying.artifacts import Release
-from ops.deploying.deployment import Deployed, Plan
-from ops.deploying.environments import Environment
+from ops.deploying.deployment import Executed, Plan
+from ops.deploying.environments import Target
 from ops.deploying.stack_events import NESTED_STACK
 from ops.errors import InputError, OwnershipError, StackMissingError
 from ops.output import Progress
-
-POLL_SECONDS = 2.0
-EMULATOR_POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Target:
-    """An environment in an account and region."""
-
-    environment: Environment
-    aws: Aws
-
-    @property
-    def poll_seconds(self) -> float:
-        """Time between two looks at a stack."""
-        return EMULATOR_POLL_SECONDS if self.aws.is_emulator else POLL_SECONDS
-
-    def __str__(self) -> str:
-        return f"{self.aws}, environment {self.environment.name}"
 
 
 class Operator(Protocol):
@@ -50,6 +29,21 @@ class Operator(Protocol):
         """Type the name, having read what the danger is."""
 
 
+class Unattended:
+    """An operator for where nothing can be lost: agrees to everything."""
+
+    def sees(self, plan: Plan) -> None:
+        """Look away."""
+
+    def agrees(self, question: str) -> bool:
+        """Say yes."""
+        return True
+
+    def confirms(self, danger: str, name: str) -> bool:
+        """Confirm."""
+        return True
+
+
 @dataclass
 class Result:
     """What came of a rollout.
@@ -62,23 +56,8 @@ class Result:
 
     stack_name: str
     plans: list[Plan] = field(default_factory=list)
-    deployed: Deployed | None = None
+    deployed: Executed | None = None
     is_declined: bool = False
-
-
-def target(name: str | None, region: str | None) -> Target:
-    """Find an environment by name, and the account for it; without a name, the one on this machine.
-
-    Raises
-    ------
-    InputError
-        There is no such environment, it is not filled in, or it is not said in which region.
-    EmulatorError
-        The one on this machine is meant and does not run.
-    """
-    if name in (None, environments.LOCAL):
-        return Target(environments.get(environments.LOCAL), local.get().aws)
-    return Target(environments.get(str(name)), clients.connect(region))
 
 
 def deploy(
@@ -112,9 +91,7 @@ def deploy(
         if not _go_on(to, adoption, operator, result, question, only_plan=only_plan):
             return result
         _execute(to, adoption, progress)
-    plan = deployment.prepare(
-        client, name, release.template_url(stack), settings, poll_seconds=to.poll_seconds
-    )
+    plan = deployment.prepare(client, name, release.template(stack), settings, poll_seconds=to.poll_seconds)
     if _go_on(to, plan, operator, result, f"Deploy {name}?", only_plan=only_plan):
         try:
             result.deployed = _execute(to, plan, progress)
@@ -212,7 +189,7 @@ def _as_nested(to: Target, child: str, release: Release) -> tuple[dict[str, Any]
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
         "Properties": {
-            "TemplateURL": release.template_url(child),
+            **release.template(child),
             "Parameters": deployment.parameters_of(stack),
             "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in stack.get("Tags", [])],
         },
@@ -247,11 +224,13 @@ def _has_agreed(plan: Plan, operator: Operator, question: str) -> bool:
     return operator.confirms(f"This takes away or replaces what holds data: {what}.", plan.stack_name)
 
 
-def _execute(to: Target, plan: Plan, progress: Progress) -> Deployed:
+def _execute(to: Target, plan: Plan, progress: Progress) -> Executed:
     on_event: Callable[..., None] = progress.resource
+    begin = time.monotonic()
     with progress.doing(f"deploying {plan.stack_name}"):
         deployed = deployment.execute(
             to.aws.cloudformation, plan, on_event=on_event, poll_seconds=to.poll_seconds
         )
-    progress.done(f"stack {plan.stack_name} {deployed.outcome}")
+    took = "" if plan.change_set_id is None else f" in {time.monotonic() - begin:.1f} s"
+    progress.done(f"stack {plan.stack_name} {deployed.outcome}{took}")
     return deployed

@@ -21,7 +21,7 @@ from ops import aws
 from ops.aws import Aws
 from ops.deploying import environments, rollout
 from ops.deploying.deployment import Plan
-from ops.deploying.rollout import Target
+from ops.deploying.environments import Target
 from ops.output import Progress
 from tests.support import markdown
 from tests.support.system import PROJECT, System, order, order_id

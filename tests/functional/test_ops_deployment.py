@@ -7,19 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.deploying import deployment
+from ops.aws import Aws
+from ops.deploying import artifacts, deployment
 from ops.deploying.change_sets import Change
-from ops.deploying.deployment import Deployed, Settings
+from ops.deploying.deployment import Executed, Settings
 from ops.deploying.stack_events import ResourceEvent
 from ops.errors import DeploymentError, InputError
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 QUEUE = "AWS::SQS::Queue"
 STACK = "AWS::CloudFormation::Stack"
-URL = "https://s3.us-east-1.amazonaws.com/bucket/releases/1/stacks/root.yaml"
+TEMPLATE = {"TemplateURL": "https://s3.us-east-1.amazonaws.com/bucket/releases/1/stacks/root.yaml"}
 SETTINGS = Settings({"Environment": "local"}, {"Service": "email-notifications"})
 
 
@@ -38,6 +40,7 @@ class FakeCloudFormation:
         self.reason = ""
         self.deleted: list[str] = []
         self.policies: list[str] = []
+        self.protected: dict[str, bool] = {}
         self.stacks: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.script: list[Callable[[], None]] = []
@@ -113,6 +116,9 @@ class FakeCloudFormation:
         self.status(name, f"{kind}_IN_PROGRESS")
         self.event(name, name, f"{kind}_IN_PROGRESS", of="own")
 
+    def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:  # noqa: N803
+        self.protected[StackName] = EnableTerminationProtection
+
     def set_stack_policy(self, StackName: str, StackPolicyBody: str) -> None:  # noqa: N803
         self.policies.append(StackPolicyBody)
 
@@ -141,16 +147,10 @@ def refused(message: str) -> ClientError:
     return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "CreateStack")
 
 
-def deploy(fake: FakeCloudFormation) -> tuple[Deployed, list[ResourceEvent]]:
+def deploy(fake: FakeCloudFormation) -> tuple[Executed, list[ResourceEvent]]:
     events: list[ResourceEvent] = []
-    done = deployment.deploy(
-        fake,  # type: ignore[arg-type]
-        "root",
-        URL,
-        SETTINGS,
-        on_event=events.append,
-        poll_seconds=0,
-    )
+    plan = deployment.prepare(fake, "root", TEMPLATE, SETTINGS, poll_seconds=0)  # type: ignore[arg-type]
+    done = deployment.execute(fake, plan, on_event=events.append, poll_seconds=0)  # type: ignore[arg-type]
     return done, events
 
 
@@ -158,12 +158,12 @@ def test_stack_is_created_with_template_parameters_tags_and_capability_when_ther
     fake = FakeCloudFormation()
     fake.script = [lambda: None, lambda: fake.status("root", "CREATE_COMPLETE", TopicArn="arn")]
     done, _ = deploy(fake)
-    assert done == Deployed("created", {"TopicArn": "arn"})
+    assert done == Executed("created", {"TopicArn": "arn"})
     assert fake.requests == [
         {
             "ChangeSetType": "CREATE",
             "StackName": "root",
-            "TemplateURL": URL,
+            **TEMPLATE,
             "Parameters": [{"ParameterKey": "Environment", "ParameterValue": "local"}],
             "Tags": [{"Key": "Service", "Value": "email-notifications"}],
             "Capabilities": ["CAPABILITY_IAM"],
@@ -180,7 +180,7 @@ def test_stack_is_updated_when_it_is_there_and_only_new_events_are_told() -> Non
         lambda: fake.status("root", "UPDATE_COMPLETE", TopicArn="arn"),
     ]
     done, events = deploy(fake)
-    assert done == Deployed("updated", {"TopicArn": "arn"})
+    assert done == Executed("updated", {"TopicArn": "arn"})
     assert [event.logical_id for event in events] == ["New"]
 
 
@@ -188,7 +188,7 @@ def test_no_change_is_a_success() -> None:
     fake = FakeCloudFormation(nested=[])
     fake.status("root", "UPDATE_COMPLETE", TopicArn="arn")
     fake.reason = "The submitted information didn't contain changes. Submit different information."
-    assert deploy(fake) == (Deployed("unchanged", {"TopicArn": "arn"}), [])
+    assert deploy(fake) == (Executed("unchanged", {"TopicArn": "arn"}), [])
     assert fake.deleted == ["change-set"]
 
 
@@ -209,6 +209,26 @@ def test_deployment_waits_when_another_one_is_in_progress() -> None:
     assert done.outcome == "updated"
 
 
+def bucket(fake: FakeCloudFormation) -> str:
+    clients = Aws("us-east-1", boto3.Session(), {})
+    clients.__dict__["cloudformation"] = fake
+    return artifacts.bucket(clients, "email-notifications", poll_seconds=0)
+
+
+def test_artifact_bucket_is_made_in_a_stack_that_is_protected_from_deletion() -> None:
+    fake, name = FakeCloudFormation(), "email-notifications-artifacts"
+    fake.script = [lambda: fake.status(name, "CREATE_COMPLETE", ArtifactBucket="made")]
+    assert bucket(fake) == "made"
+    assert fake.protected == {name: True}
+
+
+def test_artifact_bucket_is_used_as_it_is_when_only_a_comment_of_its_template_has_changed() -> None:
+    fake = FakeCloudFormation(nested=[])
+    fake.status("email-notifications-artifacts", "CREATE_COMPLETE", ArtifactBucket="there")
+    fake.reason = "The submitted information didn't contain changes. Submit different information."
+    assert bucket(fake) == "there"
+
+
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED"])
 def test_deployment_is_refused_when_cloudformation_would_not_update_the_stack(status: str) -> None:
     fake = FakeCloudFormation()
@@ -216,6 +236,16 @@ def test_deployment_is_refused_when_cloudformation_would_not_update_the_stack(st
     with pytest.raises(DeploymentError, match=status):
         deploy(fake)
     assert fake.requests == []
+
+
+def test_deployment_ends_with_an_error_when_cloudformation_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deployment, "TIMEOUT_SECONDS", 0.0)
+    fake = FakeCloudFormation()
+    fake.status("root", "UPDATE_IN_PROGRESS")
+    with pytest.raises(DeploymentError, match="root for 0 minutes"):
+        deploy(fake)
 
 
 def test_request_that_cloudformation_refuses_is_explained_in_its_words(
@@ -241,7 +271,7 @@ def test_change_set_that_fails_is_explained_in_its_words_and_deleted() -> None:
 
 def prepare(fake: FakeCloudFormation, **parameters: str) -> deployment.Plan:
     settings = Settings(SETTINGS.parameters | parameters, {})
-    return deployment.prepare(fake, "root", URL, settings, poll_seconds=0)  # type: ignore[arg-type]
+    return deployment.prepare(fake, "root", TEMPLATE, settings, poll_seconds=0)  # type: ignore[arg-type]
 
 
 def test_plan_tells_the_changes_within_nested_stacks_and_of_parameters() -> None:
@@ -322,7 +352,7 @@ def test_execution_is_followed_also_when_its_beginning_is_late_to_see() -> None:
     fake.execute_change_set = accept  # type: ignore[method-assign]
     fake.script = [lambda: None, begin, lambda: fake.status("root", "UPDATE_COMPLETE", TopicArn="new")]
     done = deployment.execute(fake, plan, on_event=lambda _: None, poll_seconds=0)  # type: ignore[arg-type]
-    assert done == Deployed("updated", {"TopicArn": "new"})
+    assert done == Executed("updated", {"TopicArn": "new"})
 
 
 def test_events_of_nested_stacks_are_told_with_their_place_before_the_nested_stack_is_complete() -> None:

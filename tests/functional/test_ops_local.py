@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from ops import emulator, local
-from ops.deploying import deployment
+from ops.deploying import deployment, rollout
+from ops.deploying.environments import Target
 from ops.emulator import Emulator, PortTakenError
 from ops.errors import CheckoutMissingError, EmulatorError
 from ops.output import Progress
@@ -61,8 +62,9 @@ class Machine:
         assert process.stdout is not None
         return Emulator(int(process.stdout.readline()), process.pid)
 
-    def deploy(self, clients: Any, progress: Progress) -> None:
-        self.deployed_to.append(clients.client_options["endpoint_url"])
+    def deploy(self, to: Target, stack: str, operator: object, progress: Progress) -> None:
+        assert (to.environment.name, stack) == ("local", "root")
+        self.deployed_to.append(to.aws.client_options["endpoint_url"])
 
     def find_stack(self, client: Any, stack_name: str) -> dict[str, Any] | None:
         return {"StackStatus": self.stack_status} if self.stack_status else None
@@ -80,7 +82,7 @@ def free_port() -> int:
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
     made = Machine()
     monkeypatch.setattr(local, "FOLDER", tmp_path)
-    monkeypatch.setattr(local, "_deploy", made.deploy)
+    monkeypatch.setattr(rollout, "deploy", made.deploy)
     monkeypatch.setattr(local, "DEFAULT_PORT", free_port())
     monkeypatch.setattr(emulator, "start", made.start)
     monkeypatch.setattr(emulator, "ANSWER_SECONDS", 0.5)

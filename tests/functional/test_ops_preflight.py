@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from ops import aws as clients
 from ops import cli
 from ops.aws import Aws
-from ops.deploying import environments, rollout
+from ops.deploying import environments
 from ops.deploying.environments import Environment
-from ops.deploying.rollout import Target
 from ops.preflight import facts, rights
 from ops.preflight.facts import Look, see
 from ops.preflight.findings import Unseen
@@ -230,7 +230,8 @@ def test_account_in_which_nothing_may_be_seen_is_no_crash(
     session: Any = SimpleNamespace(client=Denying)
     blind = Aws(REGION, session, {})
     monkeypatch.setitem(dev.settings.parameters, "PublisherPrincipalArns", f"arn:aws:iam::{ACCOUNT}:role/x")
-    monkeypatch.setattr(rollout, "target", lambda _env, _region: Target(dev, blind))
+    monkeypatch.setattr(environments, "get", lambda _: dev)
+    monkeypatch.setattr(clients, "connect", lambda _: blind)
     monkeypatch.setattr(Look, "dmarc", lambda _: Unseen("There is no `dig` on this machine."))
     done = CliRunner().invoke(cli.app, ["preflight", "--env", "dev", "--json"])
 

@@ -20,6 +20,7 @@ from notifications.email_types import EmailTypes
 from ops import aws
 from ops.aws import Aws
 from ops.deploying import deployment
+from ops.deploying.artifacts import Release
 from ops.ledger import find_order
 from ops.release import build
 
@@ -108,19 +109,12 @@ class System:
                 },
             )
 
-    def update(self, **changes: str) -> deployment.Deployed:
+    def update(self, **changes: str) -> deployment.Executed:
         """Deploy the same templates again with other parameters."""
         [stack] = self.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
         parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
-        return deployment.deploy(
-            self.aws.cloudformation,
-            STACK_NAME,
-            f"https://s3.{self.aws.region}.amazonaws.com/{parameters['ArtifactBucket']}/"
-            f"{parameters['ArtifactPrefix']}stacks/root.yaml",
-            deployment.Settings(parameters | changes, {}),
-            on_event=lambda _: None,
-            poll_seconds=0.2,
-        )
+        release = Release(parameters["ArtifactBucket"], parameters["ArtifactPrefix"], self.aws.region)
+        return deploy(self.aws, release, deployment.Settings(parameters | changes, {}))
 
     def wait_until_settled(self, id_: str) -> None:
         """Wait until an order that needed another attempt is delivered; others keep coming meanwhile."""
@@ -267,6 +261,13 @@ def artifacts(emulator: Emulator) -> str:
     return artifact.prefix
 
 
+def deploy(clients: Aws, release: Release, settings: deployment.Settings) -> deployment.Executed:
+    """Deploy root of a release, whatever is there."""
+    client = clients.cloudformation
+    plan = deployment.prepare(client, STACK_NAME, release.template("root"), settings, poll_seconds=0.2)
+    return deployment.execute(client, plan, on_event=lambda _: None, poll_seconds=0.2)
+
+
 @contextmanager
 def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[System]:
     """Deploy root on a new emulator, with parameters/local.yaml and what `parameters` changes of it."""
@@ -276,13 +277,6 @@ def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[Sy
         settings = deployment.load_settings(PROJECT / "parameters" / "local.yaml")
         settings.parameters.update(parameters or {})
         settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=prefix)
-        done = deployment.deploy(
-            clients.cloudformation,
-            STACK_NAME,
-            f"https://s3.{clients.region}.amazonaws.com/{BUCKET}/{prefix}stacks/root.yaml",
-            settings,
-            on_event=lambda _: None,
-            poll_seconds=0.2,
-        )
+        done = deploy(clients, Release(BUCKET, prefix, clients.region), settings)
         emulator.control.set_ses(max_send_rate=200)
         yield System(emulator, done.outputs)
