@@ -162,6 +162,24 @@ def test_exit_code_is_2_when_usage_or_input_is_wrong(
     assert environment.received() == []
 
 
+@pytest.mark.parametrize("command", [["find", "A-1"], ["audit"]])
+def test_read_command_makes_only_the_clients_that_it_uses(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    session = boto3.Session(region_name=REGION)
+    make, made = session.client, []
+
+    def recording(name: str, **options: Any) -> Any:
+        made.append(name)
+        return make(name, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(session, "client", recording)
+    of = Deployed(local.STACK_NAME, Aws(REGION, session, {}), environment.outputs(), datetime.now(UTC))
+    monkeypatch.setattr(targets, "find", lambda _env, _region: of)
+    assert notify(*command).exit_code == 1
+    assert made == ["dynamodb"]
+
+
 def test_find_shows_status_and_timeline_in_plain_language(environment: Environment) -> None:
     environment.record(RECORD)
     result = notify("find", "A-1")
