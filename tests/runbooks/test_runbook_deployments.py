@@ -104,8 +104,8 @@ def leave_a_rollback_stuck(site: Site) -> None:
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
     site.workspace.edit(CODE, WORKS, WORKS + '    """Another release."""\n')
     template = site.workspace.folder / "stacks" / "sending.yaml"
-    before, _, after = template.read_text().rpartition("${ArtifactPrefix}functions.zip")
-    template.write_text(f"{before}${{ArtifactPrefix}}missing.zip{after}")
+    before, function, after = template.read_text().partition("  CheckLedgerFunction:")
+    template.write_text(before + function + after.replace("functions.zip", "missing.zip", 1))
     site.release("v1.2.0-rollback")
     release = s3.list_objects_v2(Bucket=parameters["ArtifactBucket"], Prefix=parameters["ArtifactPrefix"])
     for one in release["Contents"]:
