@@ -106,7 +106,7 @@ def connect(region: str | None) -> Aws:
         return local(endpoint_url, region or of_environment)
     session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
     if session.region_name is None:
-        raise InputError("It is not said in which region.", "Add --region, such as --region us-east-1.")
+        raise InputError("No AWS region is set.", "Add --region, such as --region us-east-1.")
     return Aws(session.region_name, session, {"config": Config(retries={"mode": "standard"})})
 
 

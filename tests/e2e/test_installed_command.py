@@ -8,17 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ci.emulator import server
-from notifications.keys import order_key
 from ops import aws, cli
-from ops.deploying import environments
 from ops.release.dependencies import uv
-from tests.support.ledger_table import create_ledger_table
+from tests.support.system import PROJECT, order, wait_for
 
-STACK = environments.get("dev").stack_name()
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -35,25 +33,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An emulated account with a deployment that has a ledger and one record."""
+    """An emulated account into which dev was deployed from this checkout."""
     with server.start(None, tmp_path_factory.mktemp("emulator") / "log") as emulator:
-        account = aws.local(emulator.endpoint_url)
-        table_name = create_ledger_table(account.dynamodb)
-        template = {
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {"LedgerTableName": {"Value": table_name}},
-        }
-        account.cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-        created = account.cloudformation.get_waiter("stack_create_complete")
-        created.wait(StackName=STACK, WaiterConfig={"Delay": 1})
-        account.dynamodb.put_item(
-            TableName=table_name,
-            Item={
-                "order_key": {"S": order_key("A-1")},
-                "notification": {"S": "order_confirmation"},
-                "order_id": {"S": "A-1"},
-                "status": {"S": "DELIVERED"},
-            },
+        subprocess.run(
+            [sys.executable, "-c", "from ops.cli import main; main()", "deploy", "--env", "dev", "--yes"],
+            cwd=PROJECT,
+            env={**os.environ, "AWS_ENDPOINT_URL": emulator.endpoint_url, "AWS_REGION": aws.LOCAL_REGION},
+            check=True,
         )
         yield emulator.endpoint_url
 
@@ -86,11 +72,27 @@ def test_help_is_shown(run: Run) -> None:
     assert "Orders and their emails" in done.stdout
 
 
-def test_find_shows_what_became_of_an_order(run: Run) -> None:
-    done = run("notify", "find", "A-1", "--env", "dev", "--json")
-    assert done.returncode == 0, done.stderr
-    [record] = json.loads(done.stdout)
-    assert (record["order_id"], record["status"]) == ("A-1", "DELIVERED")
+def test_operators_commands_work(run: Run, tmp_path: Path) -> None:
+    def answer(*command: str) -> Any:
+        done = run("notify", *command, "--env", "dev", "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    made = order()
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(made))
+    answer("publish", str(file))
+    wait_for("the email", lambda: [r["status"] for r in answer("find", made["order_id"])] == ["DELIVERED"])
+    assert answer("hold", "--reason", "For a test")["on_hold"]
+    assert any("on hold" in json.dumps(finding) for finding in answer("status"))
+    assert not answer("resume", "--reason", "The test is over")["on_hold"]
+    assert [entry["action"] for entry in answer("audit")] == ["resume", "hold"]
+    file.write_text(json.dumps(made | {"order_id": "A-2", "total": None}))
+    answer("publish", str(file))
+    wait_for("the dead letter", lambda: any(queue["messages"] for queue in answer("dlq", "list")))
+    assert len(answer("dlq", "show")) == 1
+    assert sum(answer("stats")["dead_letters"].values()) == 1
+    assert answer("cost")["month_to_date"]["total"] > 0
 
 
 def test_every_command_can_be_imported(run: Run) -> None:
