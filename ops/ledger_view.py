@@ -167,7 +167,7 @@ def timeline(item: Mapping[str, Any]) -> list[Moment]:
     if item.get("sent_at") and not any(event["event"] == "Send" for event in events):
         moments.insert(0, Moment(item["sent_at"], EVENTS["Send"]))
     if item.get("created_at"):
-        moments.insert(0, Moment(item["created_at"], "Order event taken up"))
+        moments.insert(0, Moment(item["created_at"], "Order event received"))
     if item.get("status") in WITH_REASON and item.get("reason"):
         moments.append(Moment(item["updated_at"], f"Not sent: {item['reason']}"))
     if more := item.get("history_more"):

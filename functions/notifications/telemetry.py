@@ -19,7 +19,7 @@ metrics = Metrics()
 
 
 def count(name: str, number: int = 1) -> None:
-    """Count one, or so many."""
+    """Add `number` to a counter."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
 
 

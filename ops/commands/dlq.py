@@ -193,7 +193,7 @@ def _demanded(ids: list[str] | None, reason: str | None, type_: str | None, *, e
     selection = _selection(ids, reason, type_, everything=everything)
     if not selection:
         raise InputError(
-            "It is not said which messages are meant.",
+            "No messages are selected.",
             "Add --message ID, --reason-is TEXT, --type TYPE or --all; see `notify dlq list`.",
         )
     if everything and (ids or reason or type_):

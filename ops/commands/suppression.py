@@ -98,4 +98,4 @@ def _show(entry: Suppressed | None, orders: list[dict[str, Any]]) -> None:
         answers().print(table(rows=list(facts.items())))
     if orders:
         rows = [(one["order_id"], one["type"], one["status"], one["created_at"]) for one in orders]
-        answers().print(table("Order", "Email", "Status", "Taken up", rows=rows))
+        answers().print(table("Order", "Email", "Status", "Received", rows=rows))

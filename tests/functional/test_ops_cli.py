@@ -188,7 +188,7 @@ def test_find_shows_status_and_timeline_in_plain_language(environment: Environme
         "A-1",
         "ada@example.com",
         "Delivered to the recipient's mail server",
-        "Order event taken up",
+        "Order event received",
     ):
         assert part in result.stdout
 

@@ -53,7 +53,7 @@ def test_meaning_names_the_status_when_it_is_unknown() -> None:
 
 
 def test_timeline_is_in_the_order_of_events_whatever_order_they_are_stored_in() -> None:
-    assert texts(record()) == ["Order event taken up", "Accepted by SES", "Delivered (250 ok)"]
+    assert texts(record()) == ["Order event received", "Accepted by SES", "Delivered (250 ok)"]
 
 
 def test_timeline_puts_cause_before_effect_when_events_are_of_the_same_moment() -> None:
@@ -67,7 +67,7 @@ def test_timeline_puts_cause_before_effect_when_events_are_of_the_same_moment() 
 
 
 def test_timeline_shows_acceptance_when_its_event_has_not_come_yet() -> None:
-    assert texts(record(status="SENT", history={})) == ["Order event taken up", "Accepted by SES"]
+    assert texts(record(status="SENT", history={})) == ["Order event received", "Accepted by SES"]
 
 
 def test_timeline_shows_the_bounce_with_what_the_server_said() -> None:
@@ -86,7 +86,7 @@ def test_timeline_shows_the_bounce_with_what_the_server_said() -> None:
 
 def test_timeline_shows_the_reason_when_nothing_was_sent() -> None:
     item = record(status="FAILED", reason="MessageRejected", history={}, sent_at=None)
-    assert texts(item) == ["Order event taken up", "Not sent: MessageRejected"]
+    assert texts(item) == ["Order event received", "Not sent: MessageRejected"]
     assert "MessageRejected" in ledger_view.meaning(item)
 
 
