@@ -75,7 +75,7 @@ def explained(error: Exception) -> OpsError | None:
     match error:
         case OpsError():
             return error
-        case ConnectionError() | TimeoutError():
+        case TimeoutError():
             return _no_emulator(error)
     # Whoever has raised an error of botocore has imported it; for others it is not worth its half second.
     return _explained_of_aws(error) if "botocore" in sys.modules else None
@@ -97,9 +97,7 @@ def _explained_of_aws(error: Exception) -> OpsError | None:
         case aws.ClientError() if "AccessDenied" in error.response["Error"]["Code"]:
             return OpsError(f"A right is missing: {error}.", "Ask for it, or choose another AWS_PROFILE.")
         case aws.ClientError():
-            return OpsError(
-                f"A request was refused: {error}.", "See what is there with `notify local status`."
-            )
+            return OpsError(f"A request was refused: {error}.", "See how it stands with `notify status`.")
         case aws.BotoCoreError() if "://127." in str(error) or "://[::1]" in str(error):
             return _no_emulator(error)
         case aws.BotoCoreError():

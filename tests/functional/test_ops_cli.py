@@ -306,6 +306,16 @@ def test_error_is_explained_when_a_request_is_refused(environment: Environment) 
     assert "ResourceNotFoundException" in result.stderr
 
 
+def test_closed_pipe_is_not_taken_for_a_silent_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(local, "find", fail)
+    result = notify("local", "status")
+    assert "emulator" not in result.stderr
+    assert isinstance(result.exception, BrokenPipeError)
+
+
 @pytest.mark.parametrize("ok", [True, False])
 def test_demo_ends_with_1_unless_all_was_as_expected(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
     monkeypatch.setattr(demonstration, "run", lambda *_, keep: ok and not keep)
