@@ -13,7 +13,6 @@ from ci.emulator.cloudformation.properties import boolean, present, refuse_failu
 _TYPE = "AWS::CloudWatch::CompositeAlarm"
 _NAME_MAX_LENGTH = 255
 _AS_THEY_ARE = ("AlarmRule", "AlarmDescription", "AlarmActions", "OKActions", "InsufficientDataActions")
-_PERIODS_SECONDS = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 
 
 def install() -> None:
@@ -72,8 +71,5 @@ def _put(name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
     }
     refuse_failure(_TYPE, cloudwatch._put_composite_alarm({}, request, False, is_json=True))
     alarm = cloudwatch._composite_alarms[name]
-    # MiniStack's API drops the suppressor; alarm evaluation reads it here.
-    alarm.update(present(properties, ("ActionsSuppressor",)))
-    alarm.update({period: int(properties[period]) for period in present(properties, _PERIODS_SECONDS)})
     cloudwatch.cloudformation_set_metric_alarm_tags(name, properties.get("Tags") or [])
     return name, {"Arn": alarm["AlarmArn"]}

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ministack.core.responses import (
-    AccountRegionScopedDict,
     get_account_id,
     get_region,
     new_uuid,
@@ -25,7 +24,6 @@ from ministack.services import cloudwatch, lambda_svc, sns
 
 from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
 from ci.emulator.cloudwatch.alarm_notifications import Transition
-from ci.emulator.cloudwatch.alarm_suppression import PendingActions
 from ci.emulator.cloudwatch.store import StoredMetrics
 from ci.emulator.control_api import BadControlRequestError, route
 from ci.emulator.resource_policies import lets_service, lets_service_use_key
@@ -42,8 +40,6 @@ _ACTIONS_ON = {
 }
 
 _evaluating = threading.Lock()
-# Of composite alarms, by their names.
-_pending = AccountRegionScopedDict()
 # The clock never runs backwards by itself: after an evaluation "in an hour", the next minute changes nothing.
 _latest_evaluation_at = 0.0
 
@@ -79,7 +75,6 @@ def evaluate_all(at: float | None = None) -> list[Transition]:
         for account, region in sorted({key[:2] for key, _ in cloudwatch._alarms.all_items()}):
             with request_scope(account, region):
                 transitions += [t for alarm in cloudwatch._alarms.values() if (t := _evaluate(alarm, moment))]
-                _take_due_actions(moment)
         return transitions
 
 
@@ -113,31 +108,7 @@ def _evaluate(alarm: dict[str, Any], at: float) -> Transition | None:
 def _dispatch_actions(alarm: dict[str, Any], old_state: str, new_state: str, reason: str) -> None:
     """Notify of a change that MiniStack made: a composite alarm's, or one by SetAlarmState."""
     at = max(time.time(), _latest_evaluation_at)
-    transition = Transition(alarm, old_state, new_state, reason, at)
-    if "ActionsSuppressor" not in alarm:
-        _publish(transition)
-        return
-    wait_seconds, extension_seconds = (
-        int(alarm[f"ActionsSuppressor{each}Period"]) for each in ("Wait", "Extension")
-    )
-    _pending[alarm["AlarmName"]] = PendingActions(transition, wait_seconds, extension_seconds)
-    _take_due_actions(at)
-
-
-def _take_due_actions(at: float) -> None:
-    """Take the actions that nothing suppresses any more; DescribeAlarms tells what suppresses the others."""
-    for name, pending in _pending.items():
-        alarm = cloudwatch._composite_alarms.get(name)
-        if alarm is None or "ActionsSuppressor" not in alarm:
-            _pending.pop(name)
-            continue
-        suppressor_state = cloudwatch._rule_alarm_state(alarm["ActionsSuppressor"])
-        if pending.are_due(suppressor_state == "ALARM", at):
-            _pending.pop(name)
-            alarm.pop("ActionsSuppressedBy", None)
-            _publish(pending.transition)
-        else:
-            alarm["ActionsSuppressedBy"] = pending.suppressed_by
+    _publish(Transition(alarm, old_state, new_state, reason, at))
 
 
 def _publish(transition: Transition) -> None:

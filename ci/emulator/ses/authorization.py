@@ -56,8 +56,6 @@ def _resources(email: Message, account: SesAccount) -> list[str]:
     prefix = f"arn:aws:ses:{account.region}:{account.account}"
     if email.configuration_set:
         arns.append(f"{prefix}:configuration-set/{email.configuration_set}")
-    if email.template_name:
-        arns.append(f"{prefix}:template/{email.template_name}")
     return arns
 
 

@@ -183,14 +183,12 @@ def _delivery_delay(outcome: Outcome, sending: Sending, recipient: str, at: floa
 
 
 def _rendering_failure(_: Outcome, sending: Sending, recipient: str, at: float) -> Event:
-    message = sending.message
     return {
         "eventType": "Rendering Failure",
         "mail": _short_mail(sending),
         "failure": {
-            "errorMessage": message.rendering_error
-            or "Attribute 'name' is not present in the rendering data.",
-            "templateName": message.template_name,
+            "errorMessage": "Attribute 'name' is not present in the rendering data.",
+            "templateName": "template",
         },
     }
 

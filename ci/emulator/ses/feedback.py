@@ -24,11 +24,8 @@ def follow_up(sending: Sending, account: SesAccount) -> None:
     message, settings = sending.message, account.settings
     start = sending.accepted_at + settings.event_delay_seconds
     first = message.recipients[0]
-    if message.rendering_error:
-        _report(events.of_outcome(Outcome("Rendering Failure"), sending, first, start), sending, first, start)
-        return
     _report(events.send(sending), sending, first, start)
-    if VIRUS_TEST_TEXT in message.searchable:
+    if VIRUS_TEST_TEXT in f"{message.subject}\n{message.text}\n{message.html}":
         _report(events.of_outcome(Outcome("Reject"), sending, first, start), sending, first, start)
         return
     configuration_set = ses_v2._config_sets.get(message.configuration_set) or {}

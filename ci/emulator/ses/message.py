@@ -5,17 +5,12 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 from dataclasses import dataclass, replace
-from email import policy
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.utils import getaddresses
 from typing import Any
 
-from ci.emulator.ses import addresses, templates
+from ci.emulator.ses import addresses
 from ci.emulator.ses.errors import SesError
 
 # Recipients of a message, and its bytes after base64 encoding.
@@ -49,11 +44,7 @@ class Message:
     headers
         What the recipient's mail shows, in order, as `name` and `value`.
     size_bytes
-        The whole message as it goes out, attachments included.
-    searchable
-        All content as text: where a virus would be found.
-    template_name, rendering_error
-        Set when the content is a template, and when its data don't fill it.
+        Subject and bodies.
     """
 
     source: str
@@ -67,9 +58,6 @@ class Message:
     text: str = ""
     headers: tuple[dict[str, str], ...] = ()
     size_bytes: int = 0
-    searchable: str = ""
-    template_name: str = ""
-    rendering_error: str = ""
 
     @property
     def recipients(self) -> list[str]:
@@ -83,12 +71,11 @@ def parse(request: dict[str, Any]) -> Message:
     Raises
     ------
     SesError
-        BadRequestException or NotFoundException, as SES refuses such a request.
+        BadRequestException, as SES refuses such a request, or because the twin cannot read it.
     """
     content = request.get("Content") or {}
-    kinds = [kind for kind in _READERS if content.get(kind)]
-    if len(kinds) != 1:
-        raise SesError("BadRequestException", "Content must have exactly one of Simple, Raw and Template.")
+    if set(content) != {"Simple"} or content["Simple"].get("Attachments"):
+        raise SesError("BadRequestException", "The emulator reads Simple content without attachments only.")
     destination = request.get("Destination") or {}
     base = Message(
         source=request.get("FromEmailAddress") or "",
@@ -98,7 +85,7 @@ def parse(request: dict[str, Any]) -> Message:
         tags=_tags(request.get("EmailTags") or []),
         configuration_set=request.get("ConfigurationSetName") or "",
     )
-    message = _READERS[kinds[0]](content[kinds[0]], base)
+    message = _simple(content["Simple"], base)
     _check_envelope(message, request.get("ReplyToAddresses") or [])
     return message
 
@@ -145,15 +132,13 @@ def _simple(content: dict[str, Any], base: Message) -> Message:
     subject = (content.get("Subject") or {}).get("Data") or ""
     if not text and not html:
         raise SesError("BadRequestException", "The body must have text or HTML.")
-    attachments = [attachment["RawContent"] for attachment in content.get("Attachments") or []]
     return replace(
         base,
         subject=subject,
         html=html,
         text=text,
         headers=_generated_headers(base, subject, html, text, content.get("Headers") or []),
-        size_bytes=len((subject + text + html).encode()) + sum(len(attachment) for attachment in attachments),
-        searchable="\n".join([subject, text, html, *(_decoded(attachment) for attachment in attachments)]),
+        size_bytes=len((subject + text + html).encode()),
     )
 
 
@@ -191,77 +176,3 @@ def _constraint(member: str, rule: str) -> SesError:
         f"1 validation error detected: Value at 'content.simple.{member}' "
         f"failed to satisfy constraint: {rule}",
     )
-
-
-def _raw(content: dict[str, Any], base: Message) -> Message:
-    try:
-        data = base64.b64decode(content["Data"], validate=True)
-    except ValueError as error:
-        raise SesError("BadRequestException", "Raw.Data isn't base64.") from error
-    parsed = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
-    source = base.source or str(parsed["From"] or "")
-    if not source:
-        raise SesError("BadRequestException", "Missing required header 'From'.")
-    envelope = bool(base.to or base.cc or base.bcc)
-    to, cc, bcc = (_listed(parsed, name) for name in ("To", "Cc", "Bcc"))
-    # Tags of the API take the place of those in the header; a configuration set likewise.
-    # https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html
-    header_tags = [
-        {"Name": name.strip(), "Value": value.strip()}
-        for name, _, value in (
-            pair.partition("=") for pair in str(parsed["X-SES-MESSAGE-TAGS"] or "").split(",")
-        )
-        if name.strip()
-    ]
-    text, html = (parsed.get_body((kind,)) for kind in ("plain", "html"))
-    return replace(
-        base,
-        source=source,
-        to=base.to if envelope else to,
-        cc=base.cc if envelope else cc,
-        bcc=base.bcc if envelope else bcc,
-        tags=base.tags or _tags(header_tags),
-        configuration_set=base.configuration_set or str(parsed["X-SES-CONFIGURATION-SET"] or ""),
-        subject=str(parsed["Subject"] or ""),
-        text=text.get_content() if text else "",
-        html=html.get_content() if html else "",
-        headers=tuple({"name": name, "value": str(value)} for name, value in parsed.items()),
-        size_bytes=len(content["Data"]),
-        searchable="\n".join(
-            bytes(part.get_payload(decode=True) or b"").decode(errors="replace")
-            for part in parsed.walk()
-            if not part.is_multipart()
-        ),
-    )
-
-
-def _listed(parsed: EmailMessage, header: str) -> list[str]:
-    return [
-        address
-        for _, address in getaddresses([str(value) for value in parsed.get_all(header, [])])
-        if address
-    ]
-
-
-def _template(content: dict[str, Any], base: Message) -> Message:
-    rendered = templates.render(content)
-    return replace(
-        base,
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
-        headers=_generated_headers(
-            base, rendered.subject, rendered.html, rendered.text, content.get("Headers") or []
-        ),
-        size_bytes=len((rendered.subject + rendered.html + rendered.text).encode()),
-        searchable="\n".join([rendered.subject, rendered.text, rendered.html]),
-        template_name=rendered.template_name,
-        rendering_error=rendered.error,
-    )
-
-
-def _decoded(base64_text: str) -> str:
-    return base64.b64decode(base64_text).decode(errors="replace")
-
-
-_READERS = {"Simple": _simple, "Raw": _raw, "Template": _template}

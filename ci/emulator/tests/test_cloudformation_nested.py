@@ -2,7 +2,6 @@
 
 import json
 import string
-import urllib.parse
 
 import pytest
 from botocore.exceptions import ClientError
@@ -236,58 +235,3 @@ Resources:
         ExcludeCharacters: '{string.digits}'
 """
     assert "InvalidParameterException" in stack.create_that_fails(template)
-
-
-# --- policies of a role ---------------------------------------------------------------------------
-
-ROLE_POLICY = """
-Parameters:
-  Name: {Type: String, Default: publish}
-  Action: {Type: String, Default: "sns:Publish"}
-Resources:
-  Policy:
-    Type: AWS::IAM::RolePolicy
-    Properties:
-      RoleName: !Ref Role
-      PolicyName: !Ref Name
-      PolicyDocument: {Statement: [{Effect: Allow, Action: !Ref Action, Resource: "*"}]}
-"""
-ROLE_POLICY_OUTPUTS = """
-Outputs:
-  RoleName: {Value: !Ref Role}
-"""
-
-
-def actions(clients, role_name: str) -> dict[str, str]:
-    """What each inline policy of a role allows."""
-    iam = clients("iam")
-    allowed = {}
-    for name in iam.list_role_policies(RoleName=role_name)["PolicyNames"]:
-        document = iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"]
-        if isinstance(document, str):
-            document = json.loads(urllib.parse.unquote(document))
-        allowed[name] = document["Statement"][0]["Action"]
-    return allowed
-
-
-def test_role_policy_lives_with_its_stack(clients, stack):
-    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-rolepolicy.html"""
-    with_policy = ROLE_POLICY + ROLE + ROLE_POLICY_OUTPUTS
-    role = stack.create(with_policy)["RoleName"]
-    assert actions(clients, role) == {"publish": "sns:Publish"}
-
-    stack.update(with_policy, Action="sqs:SendMessage")
-    assert actions(clients, role) == {"publish": "sqs:SendMessage"}
-
-    stack.update(with_policy, Name="send", Action="sqs:SendMessage")
-    assert actions(clients, role) == {"send": "sqs:SendMessage"}
-
-    stack.update("Resources:" + ROLE + ROLE_POLICY_OUTPUTS)
-    assert actions(clients, role) == {}
-
-
-def test_role_policy_fails_when_its_role_is_missing(stack):
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html"""
-    failure = stack.create_that_fails(ROLE_POLICY.replace("!Ref Role", "none"))
-
-    assert "The role with name none cannot be found" in failure

@@ -127,9 +127,6 @@ Resources:
       AlarmName: !Sub "${{Prefix}}-page"
       AlarmDescription: "{description}"
       AlarmRule: !Sub 'ALARM("${{BounceRateAlarm}}") AND NOT FALSE'
-      ActionsSuppressor: !Ref BounceRateAlarm
-      ActionsSuppressorWaitPeriod: 60
-      ActionsSuppressorExtensionPeriod: 120
       Tags: [{{Key: service, Value: email}}]
 Outputs:
   PageAlarmName: {{Value: !Ref PageAlarm}}
@@ -159,7 +156,6 @@ def test_metric_math_and_composite_alarms_live_with_their_stack(clients, stack):
     assert metric_alarm["Metrics"][1]["MetricStat"]["Period"] == 300
     assert not {"MetricName", "Namespace", "Period", "Statistic", "Dimensions"} & metric_alarm.keys()
     assert composite["AlarmRule"] == f'ALARM("{prefix}-bounce-rate") AND NOT FALSE'
-    assert composite["ActionsSuppressorWaitPeriod"] == 60
     assert outputs == {"PageAlarmName": composite["AlarmName"], "PageAlarmArn": composite["AlarmArn"]}
     tags = clients("cloudwatch").list_tags_for_resource(ResourceARN=composite["AlarmArn"])["Tags"]
     assert {"Key": "service", "Value": "email"} in tags

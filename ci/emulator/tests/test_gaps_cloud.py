@@ -57,11 +57,9 @@ def published(namespace: str) -> set[str]:
 # --- CloudFormation ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "resource_type", ["AWS::Budgets::Budget", "AWS::CloudWatch::CompositeAlarm", "AWS::IAM::RolePolicy"]
-)
+@pytest.mark.parametrize("resource_type", ["AWS::Budgets::Budget", "AWS::CloudWatch::CompositeAlarm"])
 def test_cloudformation_does_not_know_the_type(resource_type):
-    """Supplied by ci.emulator.cloudformation: budgets, composite_alarms, role_policies."""
+    """Supplied by ci.emulator.cloudformation: budgets, composite_alarms."""
     assert resource_type not in provisioners._RESOURCE_HANDLERS
 
 
@@ -224,11 +222,6 @@ def test_sns_delivers_to_a_queue_without_a_policy(name):
     assert sqs.queue_policy_allows(QUEUE_ARN + name, "sns.amazonaws.com", f"{QUEUE_ARN}topic", ACCOUNT)
 
 
-def test_sqs_moves_no_dead_letters_back():
-    """Supplied by ci.emulator.queue_message_moves."""
-    assert not {"StartMessageMoveTask", "ListMessageMoveTasks"} & sqs._HANDLERS.keys()
-
-
 def test_scheduler_leaves_context_attributes_as_they_are(name):
     """Supplied by ci.emulator.schedules."""
     queue_url = create_queue(name)
@@ -329,12 +322,17 @@ def test_put_metric_alarm_drops_metric_math(name):
 
 
 def test_put_composite_alarm_drops_the_suppressor(name):
-    """Not supplied: composite alarms come from templates here, whose suppressors do work."""
+    """Not supplied: no alarm here is suppressed."""
     cloudwatch._put_composite_alarm(
         {}, {"AlarmName": name, "AlarmRule": "FALSE", "ActionsSuppressor": "other"}, False, True
     )
 
     assert "ActionsSuppressor" not in cloudwatch._composite_alarms[name]
+
+
+def test_sqs_moves_no_dead_letters_back():
+    """Not supplied: `notify dlq redrive` moves chosen messages itself."""
+    assert not {"StartMessageMoveTask", "ListMessageMoveTasks"} & sqs._HANDLERS.keys()
 
 
 def test_metric_filters_publish_no_metrics(name):
