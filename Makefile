@@ -1,6 +1,6 @@
 # Targets for people and for pipelines. Everything is installed below this folder: .tools/ (uv) and .venv/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage verify chaos taskcat runbooks rain lint format artifact docs clean
+.PHONY: help setup demo test coverage mutants verify chaos taskcat runbooks rain lint format artifact docs clean
 SHELL := /bin/sh
 
 UV_VERSION := 0.13.9
@@ -24,7 +24,10 @@ coverage: .venv/.made ## Every line and branch of functions/ is run by unit and 
 	$(RUN) pytest -n 3 --dist loadfile tests/unit tests/functional --cov \
 	  --ignore tests/unit/test_ledger_model.py --ignore tests/functional/test_outages.py
 
-verify: lint test coverage runbooks ## The complete check: lint, test, coverage, runbooks, chaos, two regions, rain
+mutants: .venv/.made ## Put known bugs into the functions, one at a time: fast tests must notice each (ONLY=part of a name)
+	$(RUN) python -m tests.mutants $(if $(ONLY),--only "$(ONLY)")
+
+verify: lint test coverage mutants runbooks ## The complete check: lint, test, coverage, mutants, runbooks, chaos, two regions, rain
 	$(MAKE) chaos
 	$(MAKE) taskcat TESTS=root REGIONS=us-east-1,eu-west-1
 	$(RUN) python -m ci.rain --optional

@@ -219,6 +219,26 @@ def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
     assert emitted.metrics() == {metric_names.EMAILS_ACCEPTED: [1.0], metric_names.UNKNOWN_RESENT: [1.0]}
 
 
+@pytest.mark.parametrize("queue", ["FEEDBACK", "FEEDBACK_DEAD_LETTER", "FEEDBACK_UNDELIVERED"])
+def test_attempt_of_unknown_outcome_is_not_repeated_while_an_event_waits_in_any_feedback_queue(
+    given: Given, emitted: Emitted, queue: str
+) -> None:
+    given.clients.fake_ses.script = {"a-1@example.com": ReadTimeoutError(endpoint_url="https://ses")}
+    body = order("A-1")
+    given.handle(given.received(body))
+    given.clients.fake_ses.script.clear()
+    given.pass_settle_window()
+    given.clients.queues.send_message(
+        QueueUrl=given.environment[f"{queue}_QUEUE_URL"], MessageBody="an event"
+    )
+
+    event = given.received(body)
+
+    assert given.handle(event) == {event["Records"][0]["messageId"]}
+    assert given.clients.fake_ses.accepted == []
+    assert emitted.lines("email")[-1]["outcome"] == "feedback_unproven"
+
+
 def test_nothing_is_sent_when_the_invocation_has_no_time_left(given: Given, emitted: Emitted) -> None:
     event = given.received(order("A-1"))
     [record] = event["Records"]

@@ -143,6 +143,33 @@ def test_event_that_cannot_be_recorded_comes_back_alone_after_its_back_off(
     assert emitted.metrics() == {metric_names.EMAILS_DELIVERED: [1.0]}
 
 
+def test_all_events_that_cannot_be_recorded_come_back(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    monkeypatch.setattr(given.clients.table, "update_item", refuse)
+    events, come_back = given.handle(event_of(PERMANENT, FIRST), event_of(("delivery", {}), SECOND))
+    assert come_back == {event["messageId"] for event in events}
+
+
+def test_event_of_nobody_does_not_show_that_feedback_arrives(given: Given) -> None:
+    given.handle(event_of(("send", {}), NotificationKey("c" * 32, "order_confirmation")))
+    assert given.ledger.feedback_path() is None
+
+
+def test_late_event_in_a_batch_is_a_break_of_the_feedback_path(given: Given) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    a_minute_ago_ms = int(now.timestamp() * 1000) - 60_000
+    given.ledger.advance_feedback_path(a_minute_ago_ms, a_minute_ago_ms, 900_000)
+    given.handle(
+        event_of(("send", {}), FIRST, at=iso(now - timedelta(minutes=30))),
+        event_of(("send", {}), SECOND, at=iso(now)),
+    )
+    path = given.ledger.feedback_path()
+    assert path
+    assert path.alive_since_ms > a_minute_ago_ms
+
+
 def test_send_events_that_were_recorded_advance_the_watermark(given: Given) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     earlier = now - timedelta(minutes=5)

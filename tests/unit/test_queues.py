@@ -16,6 +16,7 @@ from notifications.queues import (
     QueueRecord,
     feedback_path_reader,
     handle_concurrently,
+    messages_in,
     records,
 )
 
@@ -36,7 +37,11 @@ class FakeSqs:
 
     def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
         self.calls.append({"QueueUrl": QueueUrl})
-        return {"Attributes": {name: str(self.counts.get(QueueUrl, 0)) for name in AttributeNames}}
+        counts = {
+            name: self.counts.get(f"{QueueUrl} {name}", self.counts.get(QueueUrl, 0))
+            for name in AttributeNames
+        }
+        return {"Attributes": {name: str(count) for name, count in counts.items()}}
 
 
 def record(number: int) -> QueueRecord:
@@ -133,3 +138,15 @@ def test_feedback_queues_are_looked_at_before_the_path_is_read() -> None:
     sqs.get_queue_attributes = get_queue_attributes  # type: ignore[method-assign]
     feedback_path_reader(read, sqs, ["queue"])()  # type: ignore[arg-type]
     assert order == ["queues", "path"]
+
+
+@pytest.mark.parametrize("state", ["", "NotVisible", "Delayed"])
+def test_queue_holds_what_is_visible_in_flight_or_delayed(state: str) -> None:
+    sqs = FakeSqs({f"queue ApproximateNumberOfMessages{state}": 3})
+    assert messages_in(sqs, "queue") == 3  # type: ignore[arg-type]
+
+
+def test_message_waits_a_second_at_least() -> None:
+    sqs = FakeSqs()
+    BackOff(sqs, "queue").retry_after(record(1), 0.2)  # type: ignore[arg-type]
+    assert [call["VisibilityTimeout"] for call in sqs.calls] == [1]

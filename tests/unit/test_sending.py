@@ -372,6 +372,18 @@ def test_old_event_is_a_duplicate_when_its_email_was_sent(given: Given) -> None:
     assert given.dead_letters.letters == []
 
 
+@pytest.mark.parametrize("answer", [LOST_ANSWER, refusal(Certainty.LATER)])
+def test_old_event_goes_to_the_dead_letters_when_it_is_not_known_to_be_sent(
+    given: Given, answer: Failure
+) -> None:
+    given.ses.script = [answer]
+    given.receive()
+    given.now += timedelta(hours=80)
+    assert given.receive().outcome is Outcome.REFUSED
+    [(_, field, reason, _)] = given.dead_letters.letters
+    assert (field, reason) == ("ordered_at", "is older than the maximum event age of 72 h")
+
+
 def test_event_whose_record_has_expired_is_not_sent_again(given: Given) -> None:
     given.receive()
     given.ledger.items.clear()

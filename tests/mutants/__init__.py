@@ -1,0 +1,1 @@
+"""Bugs made on purpose: each changes one piece of the functions, and a fast test must notice it."""
