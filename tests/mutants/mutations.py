@@ -388,7 +388,7 @@ MUTATIONS = [
     Mutation(
         "unknown outcomes not counted",
         SEND_EMAIL,
-        "    Outcome.UNKNOWN: telemetry.UNKNOWN_OUTCOMES,\n",
+        "    Outcome.UNKNOWN: metric_names.UNKNOWN_OUTCOMES,\n",
         "",
     ),
     Mutation(
@@ -424,9 +424,9 @@ MUTATIONS = [
     Mutation(
         "day without overdue notifications counts nothing",
         CHECK_LEDGER,
-        "        telemetry.count(telemetry.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
+        "        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
         "        if findings.overdue:\n"
-        "            telemetry.count(telemetry.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
+        "            telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
     ),
     Mutation(
         "end of the alarm holds sending",
