@@ -8,9 +8,8 @@ Source: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_
 
 from typing import Any
 
-from ministack.services import budgets
-
 from ci.emulator.control_api import BadControlRequestError, route
+from ci.emulator.ministack import budgets
 
 _spend_usd = {"actual_usd": 0.0, "forecast_usd": 0.0}
 

@@ -10,14 +10,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack import app
-from ministack.core import router
-from ministack.core.responses import AccountScopedDict
+from ci.emulator.ministack import app, responses, router
 
 _SERVICE = "ce"
 _TARGET = "AWSInsightsIndexService"
 # Status by key, of each account.
-_statuses = AccountScopedDict()
+_statuses = responses.AccountScopedDict()
 
 Answer = tuple[int, dict[str, str], bytes]
 

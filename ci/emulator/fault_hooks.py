@@ -6,9 +6,8 @@ import contextvars
 import threading
 from typing import Any
 
-from ministack.services import lambda_svc, sns, sqs
-
 from ci.emulator.faults import plan
+from ci.emulator.ministack import lambda_svc, sns, sqs
 
 _batch_function: contextvars.ContextVar[str] = contextvars.ContextVar("batch_function", default="")
 

@@ -15,8 +15,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core import lambda_runtime
-from ministack.services import sts
+from ci.emulator.ministack import lambda_runtime, sts
 
 _spawning: contextvars.ContextVar[Any] = contextvars.ContextVar("spawning", default=None)
 _lock = threading.Lock()

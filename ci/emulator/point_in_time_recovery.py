@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from ministack.core.responses import error_response_json
-from ministack.services import dynamodb
+from ci.emulator.ministack import dynamodb, responses
 
 JOURNAL = "_journal"
 """Of a table with recovery enabled: (time, partition key, sort key, item or None), oldest first."""
@@ -99,14 +98,14 @@ def _present(table: Table) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
 def _refusal(table: Table, moment: float) -> Response | None:
     name = table["TableName"]
     if JOURNAL not in table:
-        unavailable: Response = error_response_json(
+        unavailable: Response = responses.error_response_json(
             "PointInTimeRecoveryUnavailableException",
             f"Point in time recovery is not enabled for table {name}",
             400,
         )
         return unavailable
     if not int(table[JOURNAL][0][0]) <= moment <= time.time():
-        invalid: Response = error_response_json(
+        invalid: Response = responses.error_response_json(
             "InvalidRestoreTimeException",
             f"The specified restore time is outside of the restorable window of table {name}",
             400,

@@ -3,10 +3,7 @@
 MiniStack asks only with ``AUTH=true``; a template that forgets a permission would pass here and fail on AWS.
 """
 
-from ministack.core.arn import ArnParseError, parse_arn
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import kms
+from ci.emulator.ministack import arn, iam_evaluator, kms, responses
 
 _KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
@@ -26,16 +23,16 @@ def lets_service(policy: str | None, service: str, action: str, resource_arn: st
         The topic, alarm or other resource that the service acts for: ``aws:SourceArn``.
     """
     try:
-        source_account = parse_arn(source_arn).account_id
-    except ArnParseError:
-        source_account = get_account_id()
-    context = EvalContext(
+        source_account = arn.parse_arn(source_arn).account_id
+    except arn.ArnParseError:
+        source_account = responses.get_account_id()
+    context = iam_evaluator.EvalContext(
         principal_arn="*",
         principal_type="Service",
         principal_account="",
         action=action,
         resource_arn=resource_arn,
-        region=get_region(),
+        region=responses.get_region(),
         # Services talk to each other over TLS.
         secure_transport=True,
         service_context={
@@ -44,7 +41,10 @@ def lets_service(policy: str | None, service: str, action: str, resource_arn: st
             "aws:sourceowner": source_account,
         },
     )
-    return bool(policy and evaluate_resource_policy(policy, context, service=service).decision == "Allow")
+    return bool(
+        policy
+        and iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
+    )
 
 
 def lets_service_use_key(key_id: str | None, service: str, source_arn: str) -> bool:

@@ -20,11 +20,10 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.session import get_session
-from ministack.core.responses import get_region
-from ministack.services import eventbridge, scheduler
 
 from ci.emulator.cloudwatch import store
 from ci.emulator.cloudwatch.metrics import Metric
+from ci.emulator.ministack import eventbridge, responses, scheduler
 
 _LOOK_INTERVAL_SECONDS = 1
 _SCHEDULER_SOURCE = "aws.scheduler"
@@ -72,6 +71,6 @@ def _with_context(text: str, event: Mapping[str, Any]) -> str:
 def _call(service: str, operation: str, parameters: dict[str, Any]) -> None:
     """Call an operation of the emulator itself, such as ``sns`` and ``publish``."""
     client = get_session().create_client(
-        service, region_name=get_region(), endpoint_url=os.environ["AWS_ENDPOINT_URL"]
+        service, region_name=responses.get_region(), endpoint_url=os.environ["AWS_ENDPOINT_URL"]
     )
     getattr(client, xform_name(operation))(**parameters)

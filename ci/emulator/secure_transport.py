@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_cond
 
 from collections.abc import Callable
 
-from ministack import app
+from ci.emulator.ministack import app
 
 
 def install() -> None:

@@ -287,9 +287,7 @@ async def _stop_when_orphaned(parent: int, stopping: asyncio.Event) -> None:
 
 def build_application(stopping: asyncio.Event) -> Any:
     """MiniStack's ASGI application with every gap closed, faults and the control API in front of it."""
-    from ministack.app import app  # noqa: PLC0415 - after the environment is set
-
-    from ci.emulator import fault_boundary, fault_control  # noqa: PLC0415
+    from ci.emulator import fault_boundary, fault_control, ministack  # noqa: PLC0415
     from ci.emulator.control_api import ControlApi, route  # noqa: PLC0415
     from ci.emulator.faults import plan  # noqa: PLC0415
 
@@ -298,7 +296,7 @@ def build_application(stopping: asyncio.Event) -> Any:
         importlib.import_module(gap).install()
     fault_control.install(plan)
     route("GET", "/health", lambda _: {"status": "ok", "pid": os.getpid()})
-    return ControlApi(fault_boundary.FaultBoundary(app, plan, stopping))
+    return ControlApi(fault_boundary.FaultBoundary(ministack.app.app, plan, stopping))
 
 
 def _announcing(application: Any, sock: socket.socket, ready_file: Path | None) -> Any:

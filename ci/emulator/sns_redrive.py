@@ -14,9 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core.responses import new_uuid
-from ministack.services import sns, sqs
-
+from ci.emulator.ministack import responses, sns, sqs
 from ci.emulator.resource_policies import lets_service, lets_service_use_key
 
 logger = logging.getLogger(__name__)
@@ -95,5 +93,5 @@ def _dead_letter_queue_arn(topic_arn: str, endpoint: str) -> str | None:
 
 
 def _failure_attributes(refusal: _Refusal) -> dict[str, dict[str, str]]:
-    values = {"RequestID": new_uuid(), "ErrorCode": refusal.code, "ErrorMessage": refusal.message}
+    values = {"RequestID": responses.new_uuid(), "ErrorCode": refusal.code, "ErrorMessage": refusal.message}
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

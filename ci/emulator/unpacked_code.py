@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ministack.core import lambda_runtime
+from ci.emulator.ministack import lambda_runtime
 
 _folder = Path(tempfile.gettempdir()) / "emulator-code-not-made"
 _lock = threading.Lock()

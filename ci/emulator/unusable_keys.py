@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Receiv
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import kms, sns, sqs
+from ci.emulator.ministack import kms, sns, sqs
 
 _BAD_REQUEST = 400
 

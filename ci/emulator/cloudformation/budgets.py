@@ -6,10 +6,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 import copy
 from typing import Any
 
-from ministack.services import budgets
-from ministack.services.cloudformation import provisioners
-
 from ci.emulator.cloudformation.properties import refuse_failure
+from ci.emulator.ministack import budgets, provisioners
 
 _TYPE = "AWS::Budgets::Budget"
 _NAME_MAX_LENGTH = 100

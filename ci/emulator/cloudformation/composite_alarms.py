@@ -5,10 +5,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.services import cloudwatch
-from ministack.services.cloudformation import provisioners
-
 from ci.emulator.cloudformation.properties import boolean, present, refuse_failure
+from ci.emulator.ministack import cloudwatch, provisioners
 
 _TYPE = "AWS::CloudWatch::CompositeAlarm"
 _NAME_MAX_LENGTH = 255

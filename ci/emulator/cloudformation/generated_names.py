@@ -9,8 +9,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.core.responses import get_region
-from ministack.services.cloudformation import provisioners
+from ci.emulator.ministack import provisioners, responses
 
 
 def install() -> None:
@@ -19,7 +18,7 @@ def install() -> None:
 
     def physical_name(stack_name: str, logical_id: str, **options: Any) -> str:
         seed = provisioners._NAME_SEED
-        token = seed.set(f"{get_region()} {seed.get()}")
+        token = seed.set(f"{responses.get_region()} {seed.get()}")
         try:
             return str(original(stack_name, logical_id, **options))
         finally:

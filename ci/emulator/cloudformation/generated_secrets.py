@@ -9,10 +9,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 import json
 from typing import Any
 
-from ministack.services import secretsmanager
-from ministack.services.cloudformation import provisioners
-
 from ci.emulator.cloudformation.properties import boolean, present, refuse_failure
+from ci.emulator.ministack import provisioners, secretsmanager
 
 _FLAGS = (
     "ExcludeLowercase",

@@ -9,10 +9,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
-
 from ci.emulator.cloudformation.properties import boolean, present
 from ci.emulator.cloudwatch.metric_queries import check_alarm_queries
+from ci.emulator.ministack import provisioners
 
 # MiniStack insists on these; an alarm on metric math has neither, so they never reach its record.
 _PLACEHOLDERS = {"MetricName": "-", "Namespace": "-"}

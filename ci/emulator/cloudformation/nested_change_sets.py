@@ -11,9 +11,16 @@ from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.core.responses import get_account_id, new_uuid, now_iso
-from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, handlers, helpers, provisioners, stacks
+from ci.emulator.ministack import (
+    changesets,
+    cloudformation,
+    engine,
+    handlers,
+    helpers,
+    provisioners,
+    responses,
+    stacks,
+)
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -96,7 +103,8 @@ def _nested(parent_id: str, parent: ChangeSet, change: dict[str, Any]) -> str:
     )
     region = stacks._stack_region(stack, stack["StackId"])
     name = f"{parent['ChangeSetName']}-{change['LogicalResourceId']}"
-    change_set_id = f"arn:aws:cloudformation:{region}:{get_account_id()}:changeSet/{name}/{new_uuid()}"
+    account, unique = responses.get_account_id(), responses.new_uuid()
+    change_set_id = f"arn:aws:cloudformation:{region}:{account}:changeSet/{name}/{unique}"
     cloudformation._change_sets[change_set_id] = {
         "ChangeSetId": change_set_id,
         "ChangeSetName": name,
@@ -106,7 +114,7 @@ def _nested(parent_id: str, parent: ChangeSet, change: dict[str, Any]) -> str:
         # A nested change set is executed with its root's.
         "ExecutionStatus": "UNAVAILABLE",
         "StatusReason": "" if changes else _NO_CHANGES,
-        "CreationTime": now_iso(),
+        "CreationTime": responses.now_iso(),
         "ChangeSetType": "UPDATE",
         "Changes": changes,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v["Value"]} for k, v in values.items()],

@@ -12,8 +12,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attri
 
 from typing import Any
 
-from ministack.services import cloudformation
-from ministack.services.cloudformation import engine, provisioners, stacks
+from ci.emulator.ministack import cloudformation, engine, provisioners, stacks
 
 Properties = dict[str, Any]
 Provisioned = tuple[str, dict[str, Any]]

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
-
 from ci.emulator.cloudformation.properties import boolean
+from ci.emulator.ministack import provisioners
 
 Properties = dict[str, Any]
 Converter = Callable[[Any], Any]

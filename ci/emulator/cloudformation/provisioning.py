@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
+from ci.emulator.ministack import provisioners
 
 Properties = dict[str, Any]
 Provisioned = tuple[str, dict[str, Any]]

@@ -12,15 +12,13 @@ import time
 import uuid
 from typing import Any
 
-from ministack.core.responses import AccountRegionScopedDict, json_response
-from ministack.services import cloudwatch_logs
-from ministack.services.cloudformation import provisioners
+from ci.emulator.ministack import cloudwatch_logs, provisioners, responses
 
 _TYPE = "AWS::Logs::QueryDefinition"
 _REQUIRED = ("Name", "QueryString")
 
 # By id.
-_definitions = AccountRegionScopedDict()
+_definitions = responses.AccountRegionScopedDict()
 
 
 def install() -> None:
@@ -69,4 +67,4 @@ def _put(identifier: str, properties: dict[str, Any]) -> tuple[str, dict[str, st
 def _describe(request: dict[str, Any]) -> Any:
     prefix = request.get("queryDefinitionNamePrefix", "")
     found = [each for each in _definitions.values() if each["name"].startswith(prefix)]
-    return json_response({"queryDefinitions": sorted(found, key=lambda each: str(each["name"]))})
+    return responses.json_response({"queryDefinitions": sorted(found, key=lambda each: str(each["name"]))})

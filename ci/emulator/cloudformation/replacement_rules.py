@@ -6,7 +6,7 @@ Source: `createOnlyProperties` of each type's schema, which the reference tells 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 """
 
-from ministack.services.cloudformation import provisioners
+from ci.emulator.ministack import provisioners
 
 REPLACING = {
     "AWS::Budgets::Budget": ("NotificationsWithSubscribers",),

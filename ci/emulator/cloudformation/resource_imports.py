@@ -10,8 +10,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-n
 
 from typing import Any
 
-from ministack.services import cloudformation, secretsmanager
-from ministack.services.cloudformation import changesets, provisioners
+from ci.emulator.ministack import changesets, cloudformation, provisioners, secretsmanager
 
 Properties = dict[str, Any]
 Imported = tuple[str, dict[str, Any]]

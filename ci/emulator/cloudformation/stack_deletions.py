@@ -8,8 +8,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_De
 import asyncio
 from typing import Any
 
-from ministack.services import cloudformation
-from ministack.services.cloudformation import handlers
+from ci.emulator.ministack import cloudformation, handlers
 
 SHORTEST_SECONDS = 1.0
 

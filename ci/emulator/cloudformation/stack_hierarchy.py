@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.services import cloudformation
-from ministack.services.cloudformation import handlers, stacks
+from ci.emulator.ministack import cloudformation, handlers, stacks
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]

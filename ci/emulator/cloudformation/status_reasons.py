@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation import handlers
+from ci.emulator.ministack import handlers
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]

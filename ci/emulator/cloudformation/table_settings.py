@@ -7,10 +7,9 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.services import dynamodb
-
 from ci.emulator.cloudformation.properties import boolean, refuse_failure
 from ci.emulator.cloudformation.provisioning import complete
+from ci.emulator.ministack import dynamodb
 
 _TYPE = "AWS::DynamoDB::Table"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ministack.services.cloudformation import helpers
+from ci.emulator.ministack import helpers
 
 # Legacy hosts have a dash before the region, or no region at all.
 _VIRTUAL_HOST = re.compile(

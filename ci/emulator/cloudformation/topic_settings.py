@@ -5,9 +5,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from typing import Any
 
-from ministack.services import sns
-
 from ci.emulator.cloudformation.provisioning import complete
+from ci.emulator.ministack import sns
 
 _TYPE = "AWS::SNS::Topic"
 _KEY = "KmsMasterKeyId"

@@ -14,18 +14,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core.responses import (
-    get_account_id,
-    get_region,
-    new_uuid,
-    request_scope,
-)
-from ministack.services import cloudwatch, lambda_svc, sns
-
 from ci.emulator.cloudwatch import alarm_evaluation, alarm_notifications, sampling
 from ci.emulator.cloudwatch.alarm_notifications import Transition
 from ci.emulator.cloudwatch.store import StoredMetrics
 from ci.emulator.control_api import BadControlRequestError, route
+from ci.emulator.ministack import cloudwatch, lambda_svc, responses, sns
 from ci.emulator.resource_policies import lets_service, lets_service_use_key
 
 logger = logging.getLogger(__name__)
@@ -73,7 +66,7 @@ def evaluate_all(at: float | None = None) -> list[Transition]:
         sampling.sample(int(moment) // 60 * 60 - 1)
         transitions = []
         for account, region in sorted({key[:2] for key, _ in cloudwatch._alarms.all_items()}):
-            with request_scope(account, region):
+            with responses.request_scope(account, region):
                 transitions += [t for alarm in cloudwatch._alarms.values() if (t := _evaluate(alarm, moment))]
         return transitions
 
@@ -126,10 +119,12 @@ def _publish(transition: Transition) -> None:
 
 
 def _notify(topic_arn: str, transition: Transition) -> None:
-    account, region = get_account_id(), get_region()
+    account, region = responses.get_account_id(), responses.get_region()
     children = _triggering_children(transition.alarm)
     content = alarm_notifications.message(transition, account, region, children)
-    sns._fanout(topic_arn, new_uuid(), json.dumps(content), alarm_notifications.subject(transition, region))
+    sns._fanout(
+        topic_arn, responses.new_uuid(), json.dumps(content), alarm_notifications.subject(transition, region)
+    )
 
 
 def _invoke(function_arn: str, transition: Transition) -> None:
@@ -145,7 +140,7 @@ def _invoke(function_arn: str, transition: Transition) -> None:
     ):
         logger.warning("The alarm %s may not invoke %s", alarm["AlarmName"], function_arn)
         return
-    event = alarm_notifications.function_event(transition, get_account_id(), get_region())
+    event = alarm_notifications.function_event(transition, responses.get_account_id(), responses.get_region())
     record = lambda_svc._execution_record_for_config(function, configuration)
     lambda_svc.invoke_async_with_retry(record, event)
 

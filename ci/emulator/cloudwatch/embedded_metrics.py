@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import cloudwatch_logs
-
 from ci.emulator.cloudwatch import store
 from ci.emulator.cloudwatch.metrics import Metric
+from ci.emulator.ministack import cloudwatch_logs
 
 logger = logging.getLogger(__name__)
 

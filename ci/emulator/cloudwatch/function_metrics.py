@@ -9,10 +9,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.ht
 import time
 from typing import Any
 
-from ministack.services import lambda_svc
-
 from ci.emulator.cloudwatch import store
 from ci.emulator.cloudwatch.metrics import Metric
+from ci.emulator.ministack import lambda_svc
 
 
 def install() -> None:

@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import cloudwatch
-
 from ci.emulator.cloudwatch import sampling
 from ci.emulator.cloudwatch.metric_math import Window
 from ci.emulator.cloudwatch.metric_math_values import TimeSeries
 from ci.emulator.cloudwatch.metric_queries import evaluate_queries
 from ci.emulator.cloudwatch.store import StoredMetrics
+from ci.emulator.ministack import cloudwatch
 
 Response = tuple[int, dict[str, str], bytes]
 

@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import request_scope
-from ministack.services import sqs
-
 from ci.emulator.cloudwatch import sampling, store
 from ci.emulator.cloudwatch.metrics import Metric
+from ci.emulator.ministack import responses, sqs
 
 # A message "that hasn't been received more than three times" can be the oldest; the others are poison pills.
 _POISON_PILL_RECEIVES = 3
@@ -59,7 +57,7 @@ def _count_deletions_of(action: str, deleted: Callable[[dict[str, Any]], int]) -
 
 def _sample(timestamp: float) -> None:
     for (account, region, _), queue in sqs._queues.all_items():
-        with request_scope(account, region):
+        with responses.request_scope(account, region):
             _sample_queue(queue, timestamp)
 
 

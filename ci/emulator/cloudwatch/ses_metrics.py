@@ -9,10 +9,9 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ministack.core.responses import get_account_id, get_region, request_scope
-
 from ci.emulator.cloudwatch import sampling, store
 from ci.emulator.cloudwatch.metrics import Metric
+from ci.emulator.ministack import responses
 
 _NAMESPACE = "AWS/SES"
 # The bounce rate knows hard bounces only, and none of the addresses that the account itself suppresses.
@@ -60,7 +59,7 @@ def record_ses_event(
     store.record(Metric(_NAMESPACE, event_type.replace(" ", "")), time.time(), [1], "Count")
     sets = {None, configuration_set} if has_reputation_metrics else {None}
     for each in sets:
-        reputation = _reputations[get_account_id(), get_region(), each]
+        reputation = _reputations[responses.get_account_id(), responses.get_region(), each]
         reputation.sends += event_type == "Send"
         reputation.bounces += is_hard_bounce
         reputation.complaints += event_type == "Complaint"
@@ -83,6 +82,6 @@ def sample(timestamp: float) -> None:
             "Reputation.BounceRate": reputation.bounces / reputation.sends,
             "Reputation.ComplaintRate": reputation.complaints / reputation.sends,
         }
-        with request_scope(account, region):
+        with responses.request_scope(account, region):
             for name, rate in rates.items():
                 store.replace(Metric(_NAMESPACE, name, dimensions), timestamp, rate)

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ministack.services import cloudwatch
-
 from ci.emulator.cloudwatch.metrics import Metric, Sample
+from ci.emulator.ministack import cloudwatch
 
 
 class StoredMetrics:

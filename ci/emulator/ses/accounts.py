@@ -6,8 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from ministack.core.responses import get_account_id, get_region
-
+from ci.emulator.ministack import responses
 from ci.emulator.ses.addresses import bare_address, domain_of
 from ci.emulator.ses.quota import SendQuota
 from ci.emulator.ses.settings import SesSettings
@@ -62,7 +61,7 @@ def of(account: str, region: str) -> SesAccount:
 
 def current() -> SesAccount:
     """Return the SES of the account and region that the request under way is for."""
-    return of(get_account_id(), get_region())
+    return of(responses.get_account_id(), responses.get_region())
 
 
 def reset() -> None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack.core import iam_evaluator
-from ministack.core.router import extract_access_key_id, extract_region
-
+from ci.emulator.ministack import iam_evaluator, router
 from ci.emulator.ses import accounts, message
 from ci.emulator.ses.accounts import SesAccount
 from ci.emulator.ses.addresses import bare_address, display_name
@@ -33,7 +31,7 @@ def refusal(headers: dict[str, str], body: bytes, query: dict[str, list[str]]) -
     except (SesError, ValueError):
         return None
     account = accounts.current()
-    access_key, region = extract_access_key_id(headers, query), extract_region(headers, query)
+    access_key, region = router.extract_access_key_id(headers, query), router.extract_region(headers, query)
     for arn in _resources(email, account):
         denied = iam_evaluator.enforce(
             access_key, ACTION, "sesv2", region, resource_arn=arn, service_context=_conditions(email)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ministack.services import ses_v2
-
 from ci.emulator.cloudwatch.ses_metrics import record_ses_event
+from ci.emulator.ministack import ses_v2
 from ci.emulator.ses import events, outcomes, publisher, suppression
 from ci.emulator.ses.accounts import SesAccount
 from ci.emulator.ses.events import Event, Sending

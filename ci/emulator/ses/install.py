@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ministack import app
-from ministack.services import ses_v2
-
 from ci.emulator.cloudwatch import ses_metrics
 from ci.emulator.control_api import BadControlRequestError, route
+from ci.emulator.ministack import app, ses_v2
 from ci.emulator.ses import accept_log, accounts, authorization, operations, outcomes, publisher
 from ci.emulator.ses.accounts import DEFAULT_ACCOUNT, DEFAULT_REGION, SesAccount
 

@@ -10,10 +10,8 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from ministack.core.responses import request_scope
-from ministack.services import ses_v2, sns
-
 from ci.emulator.faults import plan
+from ci.emulator.ministack import responses, ses_v2, sns
 from ci.emulator.ses import accounts, topics
 from ci.emulator.ses.events import MATCHING_EVENT_TYPE, Event, Sending
 
@@ -120,7 +118,7 @@ def _publish(pending: _Pending) -> None:
     name = sending.message.configuration_set
     wanted = MATCHING_EVENT_TYPE[pending.event["eventType"]]
     source_arn = f"arn:aws:ses:{sending.region}:{sending.account}:configuration-set/{name}"
-    with request_scope(sending.account, sending.region):
+    with responses.request_scope(sending.account, sending.region):
         configuration_set = ses_v2._config_sets.get(name) or {}
         for destination in list((configuration_set.get("EventDestinations") or {}).values()):
             topic = (destination.get("SnsDestination") or {}).get("TopicArn")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ministack.core.responses import get_request_client_ip
-from ministack.services import ses_v2
-
 from ci.emulator.lambda_workers import Caller
+from ci.emulator.ministack import responses, ses_v2
 from ci.emulator.ses import accept_log, events, feedback, outcomes
 from ci.emulator.ses.accounts import SesAccount
 from ci.emulator.ses.errors import SesError
@@ -37,7 +35,7 @@ def send(message: Message, account: SesAccount, caller: Caller | None) -> str:
         account=account.account,
         region=account.region,
         identity_arn=account.identity_arn(message.source),
-        source_ip=get_request_client_ip(),
+        source_ip=responses.get_request_client_ip(),
         caller=caller.function if caller else "",
         caller_identity=caller.role if caller else "root",
     )

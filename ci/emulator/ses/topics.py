@@ -5,8 +5,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination
 
 from __future__ import annotations
 
-from ministack.services import kms, sns
-
+from ci.emulator.ministack import kms, sns
 from ci.emulator.resource_policies import lets_service
 
 SERVICE = "ses.amazonaws.com"

@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from ministack.services import cloudwatch
 
 from ci.emulator.cloudwatch import ses_metrics
 from ci.emulator.cloudwatch.metrics import Metric, statistic
 from ci.emulator.cloudwatch.ses_metrics import record_ses_event
 from ci.emulator.cloudwatch.store import StoredMetrics
+from ci.emulator.ministack import cloudwatch
 
 
 @pytest.fixture(autouse=True)

@@ -11,20 +11,23 @@ import uuid
 from typing import Any
 
 import pytest
-from ministack.core import iam_evaluator
-from ministack.services import (
+
+from ci.emulator.ministack import (
     budgets,
     cloudformation,
     cloudwatch,
     cloudwatch_logs,
     dynamodb,
     eventbridge,
+    handlers,
+    helpers,
+    iam_evaluator,
     lambda_svc,
+    provisioners,
     s3,
     sns,
     sqs,
 )
-from ministack.services.cloudformation import handlers, helpers, provisioners
 
 ACCOUNT = "000000000000"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
@@ -32,8 +35,9 @@ QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 
 @pytest.fixture(autouse=True)
 def nothing_stored():
-    for service in (cloudwatch, sqs, sns):
-        service.reset()
+    cloudwatch.reset()
+    sqs.reset()
+    sns.reset()
 
 
 @pytest.fixture
