@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from notifications.keys import order_key
-from ops import ledger, ledger_view, local, publishing
-from ops.demo_orders import Observed, Order, orders, report
+from ops import ledger_view, local
+from ops.demo_orders import DemoObserved, DemoOrder, orders, report
 from ops.local import LocalEnvironment
+from ops.orders import publish, record, refusals
 from ops.output import Progress, inbox, plain, record_table, table
 from ops.tree import PROJECT
+from ops.waiting import wait_for
 
 SAMPLE = PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
 FOLDER = PROJECT / "build" / "demo"
@@ -50,67 +52,48 @@ def run(progress: Progress, console: Console, *, keep: bool) -> bool:
 
 
 def _publish(
-    environment: LocalEnvironment, all_orders: Sequence[Order], progress: Progress
-) -> list[Observed]:
-    topic_arn = environment.outputs()["OrderEventsTopicArn"]
+    environment: LocalEnvironment, orders: Sequence[DemoOrder], progress: Progress
+) -> list[DemoObserved]:
     observed = []
-    for order in all_orders:
-        observed.append(Observed(order, time.time()))
-        for _ in range(order.copies):
-            publishing.publish(environment.aws.sns, topic_arn, publishing.raw_event(order.body.encode()))
-    progress.done(f"{sum(order.copies for order in all_orders)} orders published")
+    for order in orders:
+        observed.append(DemoObserved(order, published_at=time.time()))
+        publish(environment.aws.sns, environment.outputs()["OrderEventsTopicArn"], [order])
+    progress.done(f"{sum(order.copies for order in orders)} orders published")
     return observed
 
 
-def _settle(environment: LocalEnvironment, observed: Sequence[Observed], progress: Progress) -> None:
+def _settle(environment: LocalEnvironment, observed: Sequence[DemoObserved], progress: Progress) -> None:
     """Look until everything is as expected and no message is under way, or for as long as is reasonable."""
-    outputs = environment.outputs()
-    deadline = time.monotonic() + SETTLE_TIMEOUT_SECONDS
-    begin = time.monotonic()
+    outputs, begin = environment.outputs(), time.monotonic()
+
+    def is_settled() -> bool:
+        _observe(environment, outputs, observed)
+        settled = sum(not one.problems() for one in observed)
+        queues = ("SendQueueUrl", "FeedbackQueueUrl")
+        messages = sum(sum(environment.queue_depth(outputs[name]).values()) for name in queues)
+        progress.now(f"{settled} of {len(observed)} orders settled, {messages} messages under way")
+        return settled == len(observed) and not messages
+
     with progress.doing("waiting for the emails and for what becomes of them"):
-        while True:
-            _observe(environment, outputs, observed)
-            open_orders = [o for o in observed if o.problems()]
-            queues = ("SendQueueUrl", "FeedbackQueueUrl")
-            messages = sum(sum(environment.queue_depth(outputs[name]).values()) for name in queues)
-            if (not open_orders and not messages) or time.monotonic() > deadline:
-                break
-            progress.now(
-                f"{len(observed) - len(open_orders)} of {len(observed)} orders settled, "
-                f"{messages} messages under way"
-            )
-            time.sleep(POLL_SECONDS)
-    progress.done(
-        f"settled in {time.monotonic() - begin:.1f} s" if not open_orders else "not settled in time",
-    )
+        settled = wait_for(is_settled, timeout_seconds=SETTLE_TIMEOUT_SECONDS, poll_seconds=POLL_SECONDS)
+    progress.done(f"settled in {time.monotonic() - begin:.1f} s" if settled else "not settled in time")
 
 
-def _observe(environment: LocalEnvironment, outputs: dict[str, str], observed: Sequence[Observed]) -> None:
+def _observe(
+    environment: LocalEnvironment, outputs: dict[str, str], observed: Sequence[DemoObserved]
+) -> None:
     accepted = environment.emulator.accepted()
-    refusals = _dead_letters(environment, outputs["SendDeadLetterQueueUrl"])
     for one in observed:
         key = order_key(one.order.order_id)
         one.mails = [mail for mail in accepted if mail["tags"].get("order_key") == key]
-        records = ledger.find_order(environment.aws.dynamodb, outputs["LedgerTableName"], one.order.order_id)
-        one.record = records[0] if records else None
-        one.refusal = refusals.get(one.order.body, one.refusal)
+        one.record = record(environment.aws.dynamodb, outputs, one.order)
+    if missing := [one.order.body for one in observed if not one.record and one.refusal is None]:
+        found = refusals(environment.aws.sqs, outputs, missing)
+        for one in observed:
+            one.refusal = found.get(one.order.body, one.refusal)
 
 
-def _dead_letters(environment: LocalEnvironment, queue_url: str) -> dict[str, dict[str, str]]:
-    """Attributes of the messages in a dead-letter queue, by body. The messages stay in it."""
-    found: dict[str, dict[str, str]] = {}
-    while True:
-        messages = environment.aws.sqs.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=5
-        ).get("Messages", [])
-        if not messages:
-            return found
-        for message in messages:
-            attributes = message.get("MessageAttributes", {})
-            found[message["Body"]] = {name: value["StringValue"] for name, value in attributes.items()}
-
-
-def _show(console: Console, observed: Sequence[Observed]) -> bool:
+def _show(console: Console, observed: Sequence[DemoObserved]) -> bool:
     """Tell what became of each order; returns whether that is as expected."""
     headings = ("Order", "What it is", "Status", "Mails", "Accepted after", "What happened")
     handled = [one for one in observed if one.refusal is None]
@@ -149,20 +132,20 @@ def _print(console: Console, title: str, content: Table) -> None:
     console.print(content)
 
 
-def _row(one: Observed) -> tuple[object, ...]:
-    record = one.record or {}
+def _row(one: DemoObserved) -> tuple[object, ...]:
+    known = one.record or {}
     seconds = one.seconds_to_accepted
     return (
         one.order.order_id,
         one.order.what,
-        record.get("status", "unknown"),
+        known.get("status", "unknown"),
         len(one.mails),
         "" if seconds is None else f"{seconds:.2f} s",
-        " → ".join(event["event"] for event in ledger_view.history(record)),
+        " → ".join(event["event"] for event in ledger_view.history(known)),
     )
 
 
-def _write(observed: Sequence[Observed], console: Console) -> None:
+def _write(observed: Sequence[DemoObserved], console: Console) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.html"):
         old.unlink()
@@ -178,7 +161,7 @@ def _write(observed: Sequence[Observed], console: Console) -> None:
 
 
 def _explain_how_to_look_around(
-    console: Console, environment: LocalEnvironment, observed: Sequence[Observed]
+    console: Console, environment: LocalEnvironment, observed: Sequence[DemoObserved]
 ) -> None:
     console.print(
         f"\nThe system keeps running at {environment.endpoint_url}. Look around:\n"

@@ -11,52 +11,41 @@ from datetime import datetime
 from typing import Any
 
 from ops import ledger_view
+from ops.orders import Observed, Order
 
 
 @dataclass(frozen=True)
-class Order:
+class DemoOrder(Order):
     """One order of the demonstration.
 
     Parameters
     ----------
     what
         What is special about it.
-    expected
-        The status that it ends with; None: it is refused.
     expected_event
         An event of SES that its history must hold.
-    copies
-        How often the same event is published.
     never
         Text that must not be in the mail's HTML.
     """
 
-    what: str
-    order_id: str
-    body: str
-    expected: str | None
+    what: str = ""
     expected_event: str = "Send"
-    copies: int = 1
     never: str | None = None
 
 
 @dataclass
-class Observed:
+class DemoObserved(Observed):
     """What was seen of one order.
 
     Parameters
     ----------
     published_at
-        When it was first published, epoch seconds.
-    refusal
-        Attributes of its dead letter.
+        When it was published, epoch seconds.
     """
 
-    order: Order
-    published_at: float
-    record: dict[str, Any] | None = None
+    order: DemoOrder
+    published_at: float = 0.0
     mails: list[dict[str, Any]] = field(default_factory=list)
-    refusal: dict[str, str] | None = None
 
     @property
     def seconds_to_accepted(self) -> float | None:
@@ -81,7 +70,7 @@ class Observed:
         return found
 
 
-def orders(sample: dict[str, Any], run: str, now: datetime) -> list[Order]:
+def orders(sample: dict[str, Any], run: str, now: datetime) -> list[DemoOrder]:
     """Make the orders of a demonstration.
 
     Parameters
@@ -91,14 +80,14 @@ def orders(sample: dict[str, Any], run: str, now: datetime) -> list[Order]:
     run
         Makes the order ids unlike those of other runs.
     """
-    made: list[Order] = []
+    made: list[DemoOrder] = []
 
     def add(what: str, expected: str | None, body: str | None = None, **options: Any) -> None:
-        """Options that are no fields of `Order` are changes of the sample."""
+        """Options that are no fields of `DemoOrder` are changes of the sample."""
         order_id = f"DEMO-{run}-{len(made) + 1:02}"
         about = {name: options.pop(name) for name in ("expected_event", "copies", "never") if name in options}
         text = body.replace("ORDER_ID", order_id) if body else _vary(sample, order_id, now, options)
-        made.append(Order(what, order_id, text, expected, **about))
+        made.append(DemoOrder(order_id, text, expected, what=what, **about))
 
     html = '<b onclick="alert(1)">Zoë</b>'
     add("an ordinary order", "DELIVERED")
@@ -125,7 +114,7 @@ def orders(sample: dict[str, Any], run: str, now: datetime) -> list[Order]:
     return made
 
 
-def report(observed: Sequence[Observed]) -> dict[str, Any]:
+def report(observed: Sequence[DemoObserved]) -> dict[str, Any]:
     """Count what happened; emails from what SES accepted, not from what the ledger says.
 
     `orders` are published events: each is an email, a duplicate prevented or refused.

@@ -13,12 +13,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ci.taskcat.deployment import Stack
-from ci.taskcat.orders import Order
 from ci.taskcat.region import CheckFailedError, Region
 from ci.taskcat.results import Check
 from notifications.keys import order_key
 from ops import ledger_view
 from ops.deploying.deployment import find_stack
+from ops.orders import Order
 
 Look = Callable[[Region, Sequence[Region]], str]
 """A check of one region, given the other ones."""
@@ -146,9 +146,7 @@ def repeated_order_is_sent_once(region: Region, others: Sequence[Region]) -> str
 def malformed_order_is_refused(region: Region, others: Sequence[Region]) -> str:
     """An order without items gets no email, and ends in the dead-letter queue with the reason."""
     order = region.orders.malformed
-    reason = region.wait_for(
-        f"the dead letter of {order.order_id}", lambda: region.messages(DEAD_LETTERS).get(order.body)
-    )
+    reason = region.wait_for(f"the dead letter of {order.order_id}", lambda: region.refusal(order))
     if not (reason.get("error_field") and reason.get("error_reason")):
         raise CheckFailedError(f"Its dead letter does not tell why: {reason}.")
     return f"{reason['error_field']}: {reason['error_reason']}"
@@ -162,7 +160,7 @@ def nothing_is_elsewhere(region: Region, others: Sequence[Region]) -> str:
     if (known := sorted(region.order_keys())) != own:
         raise CheckFailedError(f"Its ledger has {len(known)} orders, which are not its own {len(own)}.")
     letters = region.depth(DEAD_LETTERS)
-    if letters != 1 or region.orders.malformed.body not in region.messages(DEAD_LETTERS):
+    if letters != 1 or region.refusal(region.orders.malformed) is None:
         raise CheckFailedError(f"Its dead-letter queue has {letters} messages, not its own one.")
     seen = f"ledger {len(known)} of {len(own)}, dead letters 1 of 1"
     mails = region.mails()
@@ -178,10 +176,10 @@ def _ends_as_expected(region: Region, order: Order) -> str:
 
     def look() -> dict[str, Any] | None:
         record = region.record(order)
-        return record if record and record["status"] == order.status else None
+        return record if record and record["status"] == order.expected else None
 
     try:
-        record = region.wait_for(f"{order.order_id} to be {order.status}", look)
+        record = region.wait_for(f"{order.order_id} to be {order.expected}", look)
     except CheckFailedError as error:
         found = region.record(order)
         state = f"It is {found['status']}: {ledger_view.meaning(found)}" if found else "It has no record."
@@ -190,7 +188,7 @@ def _ends_as_expected(region: Region, order: Order) -> str:
     if sent != 1:
         raise CheckFailedError(f"SES has accepted it {sent} times.")
     published = f"published {order.copies} times, " if order.copies > 1 else ""
-    return f"{published}sent once, {order.status}"
+    return f"{published}sent once, {order.expected}"
 
 
 OF_ANY_STACK: dict[str, Look] = {

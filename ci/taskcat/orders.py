@@ -8,26 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from notifications.email_types import EmailTypes
+from ops.orders import Order
 
 TYPE = "order_confirmation"
-
-
-@dataclass(frozen=True)
-class Order:
-    """One order.
-
-    Parameters
-    ----------
-    status
-        The status that its email ends with; None: the event is refused.
-    copies
-        How often the same event is published.
-    """
-
-    order_id: str
-    body: str
-    status: str | None
-    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +30,7 @@ class Orders:
     @property
     def sent(self) -> tuple[Order, ...]:
         """Those that become an email."""
-        return tuple(order for order in self.all if order.status)
+        return tuple(order for order in self.all if order.expected)
 
 
 def make_orders(region: str) -> Orders:
@@ -61,7 +44,7 @@ def make_orders(region: str) -> Orders:
     )
 
 
-def _order(order_id: str, mailbox: str, status: str | None, copies: int = 1, **changes: object) -> Order:
+def _order(order_id: str, mailbox: str, expected: str | None, copies: int = 1, **changes: object) -> Order:
     sample = EmailTypes().get(TYPE).sample
     event = {
         **sample,
@@ -70,4 +53,4 @@ def _order(order_id: str, mailbox: str, status: str | None, copies: int = 1, **c
         "ordered_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **changes,
     }
-    return Order(order_id, json.dumps(event), status, copies)
+    return Order(order_id, json.dumps(event), expected, copies, TYPE)

@@ -9,11 +9,12 @@ from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from ci.taskcat.deployment import Stack
-from ci.taskcat.orders import TYPE, Order, Orders, make_orders
+from ci.taskcat.orders import Orders, make_orders
 from ci.taskcat.target import Target
-from ops import ledger
 from ops.deploying.deployment import outputs_of
-from ops.deploying.stack_events import NESTED_STACK
+from ops.deploying.protection import nested_stacks
+from ops.orders import Order, publish, record, refusals
+from ops.waiting import wait_for
 
 SYSTEM_ITEM = "~"
 """What the keys of the ledger's own items begin with; they belong to no order."""
@@ -72,20 +73,11 @@ class Region:
     def publish_orders(self) -> int:
         """Publish this region's orders, as an order system does; returns the number of events."""
         self.wait_until = time.monotonic() + self.target.patience_seconds
-        bodies = [order.body for order in self.orders.all for _ in range(order.copies)]
-        for body in bodies:
-            self.client("sns").publish(
-                TopicArn=self.outputs["OrderEventsTopicArn"],
-                Message=body,
-                MessageAttributes={"type": {"DataType": "String", "StringValue": TYPE}},
-            )
-        return len(bodies)
+        return publish(self.client("sns"), self.outputs["OrderEventsTopicArn"], self.orders.all)
 
     def record(self, order: Order) -> dict[str, Any] | None:
         """Return the record of an order's email, if there is one."""
-        table = self.outputs["LedgerTableName"]
-        records = ledger.find_order(self.client("dynamodb"), table, order.order_id)
-        return records[0] if records else None
+        return record(self.client("dynamodb"), self.outputs, order)
 
     def order_keys(self) -> set[str]:
         """Return the keys of all orders that the ledger knows."""
@@ -100,19 +92,9 @@ class Region:
             return None
         return [mail for mail in self.target.control.accepted() if mail["region"] == self.name]
 
-    def messages(self, queue: str) -> dict[str, dict[str, str]]:
-        """Return up to ten messages that wait in a queue, attributes by body; they stay there."""
-        answer = self.client("sqs").receive_message(
-            QueueUrl=self.outputs[queue],
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=0,
-            WaitTimeSeconds=1,
-            MessageAttributeNames=["All"],
-        )
-        return {
-            message["Body"]: {k: v["StringValue"] for k, v in message.get("MessageAttributes", {}).items()}
-            for message in answer.get("Messages", [])
-        }
+    def refusal(self, order: Order) -> dict[str, str] | None:
+        """Return the attributes of an order's dead letter, if there is one; it stays there."""
+        return refusals(self.client("sqs"), self.outputs, [order.body]).get(order.body)
 
     def depth(self, queue: str) -> int:
         """Return the number of messages in a queue, received or not."""
@@ -132,10 +114,10 @@ class Region:
         CheckFailedError
             Nothing has been seen for as long as the target is waited for since the orders were published.
         """
-        while not (seen := look()):
-            if time.monotonic() > self.wait_until:
-                raise CheckFailedError(f"Waited {self.target.patience_seconds:.0f} s in vain for {what}.")
-            time.sleep(self.target.poll_seconds)
+        left = self.wait_until - time.monotonic()
+        seen = wait_for(look, timeout_seconds=left, poll_seconds=self.target.poll_seconds)
+        if not seen:
+            raise CheckFailedError(f"Waited {self.target.patience_seconds:.0f} s in vain for {what}.")
         return seen
 
 
@@ -146,11 +128,5 @@ def standing(target: Target, stack: Stack) -> Region:
 
 def with_nested(target: Target, region: str, stack_id: str) -> list[str]:
     """Ids of a stack and of all that are nested in it."""
-    cloudformation = target.client("cloudformation", region)
-    children = [
-        resource["PhysicalResourceId"]
-        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == NESTED_STACK and resource.get("PhysicalResourceId")
-    ]
+    children = nested_stacks(target.client("cloudformation", region), stack_id)
     return [stack_id, *(id_ for child in children for id_ in with_nested(target, region, child))]

@@ -53,10 +53,18 @@ Rate = Annotated[float, typer.Option("--rate", help="Messages a second, at most.
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")]
 
 
+def _queue(of: Deployed, name: QueueName) -> Queue:
+    return Queue(of.aws.sqs, of.outputs, name)
+
+
+def _queues(of: Deployed, name: QueueName | None) -> list[Queue]:
+    return [_queue(of, one) for one in ([name] if name else QueueName)]
+
+
 def list_(queue: AnyQueue = None, env: Env = None, region: Region = None, as_json: Json = False) -> None:
     """Show why messages were not handled: by queue, reason and type, with their number and ages."""
     of = targets.find(env, region)
-    queues = [Queue(of, one) for one in ([queue] if queue else QueueName)]
+    queues = _queues(of, queue)
     depths = {source.name: view.Depth(*source.depth()) for source in queues}
     groups = grouped(_all_messages(queues))
     now = datetime.now(UTC)
@@ -98,7 +106,7 @@ def show(
     selection = _selection(ids, reason_is, type_, everything=not (ids or reason_is or type_))
     judge_of = functools.cache(lambda queue: _redrive_judge(of, queue))
     shown = []
-    for message in _all_messages([Queue(of, one) for one in ([queue] if queue else QueueName)]):
+    for message in _all_messages(_queues(of, queue)):
         if selection.picks(message):
             planned = handling.planned_one(message, judge_of(message.queue)(message))
             shown.append(view.message_json(message, planned, with_body=body))
@@ -132,7 +140,7 @@ def redrive(
     selection = _demanded(ids, reason_is, type_, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
-    source, judge, progress = Queue(of, queue), _redrive_judge(of, queue), Progress()
+    source, judge, progress = _queue(of, queue), _redrive_judge(of, queue), Progress()
     planned = _plan(source, selection, judge, progress, yes=yes, as_json=as_json)
     if queue.has_orders and (held := hold_of(of).held()):
         progress.done(f"sending is on hold ({held.reason}): orders wait for `notify resume`", "!")
@@ -167,7 +175,11 @@ def discard(
     selection = _demanded(ids, reason_is, type_, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
-    source, judge, progress = Queue(of, queue), _discard_judge(of, queue, made), Progress()
+    source, judge, progress = (
+        _queue(of, queue),
+        _discard_judge(of, queue, made),
+        Progress(),
+    )
     planned = _plan(source, selection, judge, progress, yes=yes, as_json=as_json)
     tally = None
     if yes and planned:

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ops import smoke as smoke_test
 from ops import targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.output import Progress, answers, print_json, table
-from ops.smoke import run as smoke_test
-from ops.smoke.steps import Observed, State
+from ops.smoke_orders import SmokeObserved, State
 from ops.targets import hold_of
 
 Patience = Annotated[
@@ -40,7 +40,7 @@ def smoke(
         print_json({"passed": not failed, "on_hold_since": None, "steps": steps})
     else:
         rows = [
-            ("✓" if one.state is State.PASSED else "✗", one.step.name, one.order_id, one.detail)
+            ("✓" if one.state is State.PASSED else "✗", one.step.name, one.order.order_id, one.detail)
             for one in observed
         ]
         answers().print(table("", "Step", "Order", "What became of it", rows=rows))
@@ -54,10 +54,10 @@ def smoke(
     progress.done("smoke test passed")
 
 
-def _as_json(one: Observed) -> dict[str, Any]:
+def _as_json(one: SmokeObserved) -> dict[str, Any]:
     return {
         "step": one.step.name,
-        "order_id": one.order_id,
+        "order_id": one.order.order_id,
         "passed": one.state is State.PASSED,
         "expected": one.step.expected or "refused",
         "status": one.record["status"] if one.record else None,

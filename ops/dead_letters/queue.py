@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.dead_letters.messages import Message, QueueName
-from ops.targets import Deployed
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -46,11 +45,11 @@ OURS = ("error_field", "error_reason", "email_type")
 class Queue:
     """One dead-letter queue of a deployment, and the queue in which its messages are handled."""
 
-    def __init__(self, of: Deployed, name: QueueName) -> None:
+    def __init__(self, sqs: SQSClient, outputs: Mapping[str, str], name: QueueName) -> None:
         self.name = name
-        self._client: SQSClient = of.aws.sqs
-        self._url = of.outputs[name.output]
-        self._source_url = of.outputs[name.source_output]
+        self._client = sqs
+        self._url = outputs[name.output]
+        self._source_url = outputs[name.source_output]
         self._held: dict[str, str] = {}
 
     def depth(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from ops import cost
 from ops.cost import DAYS_A_MONTH
 from ops.preflight.findings import Facts, Finding, Severity, Unseen
-from ops.smoke.steps import EMAILS, OBJECTIVE_SECONDS
+from ops.smoke_orders import EMAILS, OBJECTIVE_SECONDS
 
 MUST, SHOULD, UNKNOWN, OK = Severity.MUST, Severity.SHOULD, Severity.UNKNOWN, Severity.OK
 

@@ -10,26 +10,26 @@ import pytest
 
 from notifications.email_types import EmailTypes
 from notifications.order_event import InvalidOrderEventError, parse
-from ops.demo_orders import Observed, Order, orders, report
+from ops.demo_orders import DemoObserved, DemoOrder, orders, report
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 TYPES = EmailTypes()
 ORDERS = orders(TYPES.get("order_confirmation").sample, "f00", NOW)
 
 
-def by_name(order: Order) -> str:
+def by_name(order: DemoOrder) -> str:
     return order.what.replace(" ", "-")
 
 
 @pytest.mark.parametrize("order", [o for o in ORDERS if o.expected], ids=by_name)
-def test_order_is_valid_and_of_now_when_an_email_is_expected(order: Order) -> None:
+def test_order_is_valid_and_of_now_when_an_email_is_expected(order: DemoOrder) -> None:
     notification = parse(order.body, NOW, TYPES)
     assert notification.order_id == order.order_id
     assert notification.occurred_at == NOW
 
 
 @pytest.mark.parametrize("order", [o for o in ORDERS if not o.expected], ids=by_name)
-def test_order_is_malformed_when_a_refusal_is_expected(order: Order) -> None:
+def test_order_is_malformed_when_a_refusal_is_expected(order: DemoOrder) -> None:
     with pytest.raises(InvalidOrderEventError):
         parse(order.body, NOW, TYPES)
 
@@ -43,7 +43,7 @@ def test_every_kind_that_the_demonstration_promises_is_there() -> None:
     assert not all(has_tracking)
 
 
-def seen(order: Order, **changes: Any) -> Observed:
+def seen(order: DemoOrder, **changes: Any) -> DemoObserved:
     """The order as it should have gone."""
     events = {"1": {"at": "2026-11-24T12:00:01Z", "event": "Send"}}
     events["2"] = {"at": "2026-11-24T12:00:02Z", "event": order.expected_event}
@@ -55,7 +55,7 @@ def seen(order: Order, **changes: Any) -> Observed:
         if order.expected
         else {"refusal": {"error_field": "(body)"}}
     )
-    return Observed(order, 100.0, **(good | changes))
+    return DemoObserved(order, published_at=100.0, **(good | changes))
 
 
 ORDINARY = next(order for order in ORDERS if order.expected == "DELIVERED")
@@ -82,7 +82,7 @@ def test_nothing_is_complained_about_when_all_went_well() -> None:
         (seen(MALFORMED, mails=[MAIL]), "accepted 1 mails instead of 0"),
     ],
 )
-def test_problem_is_named_when_something_is_not_as_expected(observed: Observed, said: str) -> None:
+def test_problem_is_named_when_something_is_not_as_expected(observed: DemoObserved, said: str) -> None:
     assert said in " ".join(observed.problems())
 
 

@@ -99,7 +99,7 @@ class Sqs:
 
 def dead_letter_queue(sqs: Sqs) -> Queue:
     aws: Any = SimpleNamespace(sqs=sqs)
-    return Queue(Deployed("stack", aws, OUTPUTS, datetime.now(UTC)), QueueName.SEND)
+    return Queue(aws.sqs, OUTPUTS, QueueName.SEND)
 
 
 def ids_seen(sqs: Sqs) -> list[str]:

@@ -11,6 +11,7 @@ from ci.taskcat import checks
 from ci.taskcat.orders import Orders, make_orders
 from ci.taskcat.region import CheckFailedError, Region
 from notifications.keys import order_key
+from ops.orders import Order
 
 HERE = "eu-west-1"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:taskcat-root-dev-order-events"
@@ -31,7 +32,7 @@ class FakeRegion(Region):
             self.orders.malformed.body: {"error_field": "items", "error_reason": "must not be empty"}
         }
         self.waiting: dict[str, int] = {}
-        self.records = {order.order_id: record(order.status, "Send") for order in self.orders.sent}
+        self.records = {order.order_id: record(order.expected, "Send") for order in self.orders.sent}
 
     def order_keys(self) -> set[str]:
         return set(self.ledger)
@@ -39,8 +40,8 @@ class FakeRegion(Region):
     def mails(self) -> list[dict[str, Any]] | None:
         return None if self.accepted is None else [{"tags": {"order_key": key}} for key in self.accepted]
 
-    def messages(self, queue: str) -> dict[str, dict[str, str]]:
-        return self.letters
+    def refusal(self, order: Order) -> dict[str, str] | None:
+        return self.letters.get(order.body)
 
     def depth(self, queue: str) -> int:
         return len(self.letters) if queue == checks.DEAD_LETTERS else self.waiting.get(queue, 0)

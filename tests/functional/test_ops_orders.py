@@ -1,4 +1,4 @@
-"""How `notify smoke` finds its own message among the dead letters of others."""
+"""How orders that try a system find their own messages among the dead letters of others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.smoke.run import DeadLetters
-from ops.smoke.steps import STEPS, Observed
+from ops.orders import refusals
 
 OWN = '{"order_id": "smoke-1"}'
 OTHERS = [f"dead letter {number}" for number in range(25)]
@@ -43,24 +42,22 @@ def visible(sqs: Any, queue_url: str) -> list[str]:
     return sorted(bodies)
 
 
-def test_own_dead_letter_is_noted_and_deleted_and_all_others_stay(sqs: Any, queue_url: str) -> None:
-    order = Observed(STEPS[-1], "smoke-1", OWN)
-    dead_letters = DeadLetters(sqs, queue_url)
+def test_own_dead_letter_is_found_and_deleted_and_all_others_stay(sqs: Any, queue_url: str) -> None:
+    found = refusals(sqs, outputs(queue_url), [OWN], delete=True)
 
-    dead_letters.look([order])
-    assert order.refusal == {"error_field": "customer.email", "error_reason": "is missing"}
-    assert visible(sqs, queue_url) == []
-
-    dead_letters.release()
+    assert found == {OWN: {"error_field": "customer.email", "error_reason": "is missing"}}
     assert visible(sqs, queue_url) == sorted(OTHERS)
 
 
-def test_queue_without_the_own_message_is_left_as_it_was(sqs: Any, queue_url: str) -> None:
-    order = Observed(STEPS[-1], "smoke-2", "another body")
-    dead_letters = DeadLetters(sqs, queue_url)
-
-    dead_letters.look([order])
-    dead_letters.release()
-
-    assert order.refusal is None
+def test_own_dead_letter_stays_unless_it_is_to_be_deleted(sqs: Any, queue_url: str) -> None:
+    assert list(refusals(sqs, outputs(queue_url), [OWN])) == [OWN]
     assert visible(sqs, queue_url) == sorted([OWN, *OTHERS])
+
+
+def test_queue_without_the_own_message_is_left_as_it_was(sqs: Any, queue_url: str) -> None:
+    assert refusals(sqs, outputs(queue_url), ["another body"], delete=True) == {}
+    assert visible(sqs, queue_url) == sorted([OWN, *OTHERS])
+
+
+def outputs(queue_url: str) -> dict[str, str]:
+    return {"SendDeadLetterQueueUrl": queue_url, "SendQueueUrl": "unused"}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from notifications.email_types import EmailTypes
 from notifications.probe import smoke_address
 from notifications.times import iso
 from ops import ledger_view
+from ops.orders import Observed, Order
 
 OBJECTIVE_SECONDS = 30.0
 """From the publication of an order to the acceptance of its email, or to its refusal."""
@@ -20,6 +20,8 @@ OBJECTIVE_SECONDS = 30.0
 WATCH_SECONDS = 10.0
 """How long a duplicate is watched after its acceptance. A copy that finds the other one being sent comes back
 after 5 seconds (`notifications.sending`); if it were sent too, its Send event would be in the record then."""
+
+EMAIL_TYPE = "order_confirmation"
 
 MISSING_FIELD = "customer.email"
 """What the malformed order lacks."""
@@ -44,6 +46,15 @@ class Step:
     expected: str | None
     copies: int = 1
 
+    def order(self, order_id: str, now: datetime) -> Order:
+        """The order of this step."""
+        event = copy.deepcopy(dict(EmailTypes().get(EMAIL_TYPE).sample))
+        event |= {"order_id": order_id, "ordered_at": iso(now)}
+        event["customer"] = {"email": smoke_address(self.mailbox), "name": "Smoke test"}
+        if self.expected is None:
+            del event["customer"]["email"]
+        return Order(order_id, json.dumps(event), self.expected, self.copies, EMAIL_TYPE)
+
 
 STEPS = (
     Step("delivered", "success", "DELIVERED"),
@@ -67,37 +78,29 @@ class State(StrEnum):
 
 
 @dataclass
-class Observed:
+class SmokeObserved(Observed):
     """What is known of a step's order.
 
     Parameters
     ----------
-    record
-        The ledger's, if there is one.
-    refusal
-        Attributes of its dead letter.
     accepted_after_seconds, ended_after_seconds
         From the publication until SES's acceptance was seen, and until the step had passed or failed.
     """
 
-    step: Step
-    order_id: str
-    body: str
-    record: Mapping[str, Any] | None = None
-    refusal: Mapping[str, str] | None = None
+    step: Step = STEPS[0]
     accepted_after_seconds: float | None = None
     ended_after_seconds: float | None = None
     state: State = State.WAITING
     detail: str = ""
 
-    def look(self, after_seconds: float, patience_seconds: float) -> None:
+    def judge(self, after_seconds: float, patience_seconds: float) -> None:
         """Judge what is known so many seconds after the publication; a judgement is final."""
         if self.state is not State.WAITING:
             return
         if self.accepted_after_seconds is None and self.record and self.record.get("message_id"):
             self.accepted_after_seconds = after_seconds
-        judge = self._refused if self.step.expected is None else self._sent
-        self.state, self.detail = judge(after_seconds, patience_seconds)
+        rule = self._refused if self.step.expected is None else self._sent
+        self.state, self.detail = rule(after_seconds, patience_seconds)
         if self.state is not State.WAITING:
             self.ended_after_seconds = after_seconds
 
@@ -156,18 +159,3 @@ class Observed:
 
 
 _WAIT = (State.WAITING, "")
-
-
-def event(sample: Mapping[str, Any], step: Step, order_id: str, now: datetime) -> str:
-    """The order event of a step, as JSON.
-
-    Parameters
-    ----------
-    sample
-        A valid event.
-    """
-    order = copy.deepcopy(dict(sample)) | {"order_id": order_id, "ordered_at": iso(now)}
-    order["customer"] = {"email": smoke_address(step.mailbox), "name": "Smoke test"}
-    if step.expected is None:
-        del order["customer"]["email"]
-    return json.dumps(order)

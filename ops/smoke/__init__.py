@@ -1,1 +1,0 @@
-"""Orders that try a deployment from end to end."""
