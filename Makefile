@@ -17,12 +17,11 @@ setup: .venv/.made ## Install what the project needs (uv, the Python environment
 demo: .venv/.made ## Run the whole system on this machine and send a few orders through it (KEEP=1 leaves it running)
 	$(RUN) notify demo $(if $(KEEP),--keep)
 
-test: .venv/.made ## Unit, template, functional and end-to-end tests
+test: .venv/.made ## Unit, model, template, functional and end-to-end tests
 	$(RUN) pytest -n 3 --dist loadfile
 
 coverage: .venv/.made ## Every line and branch of functions/ is run by unit and functional tests
-	$(RUN) pytest -n 3 --dist loadfile tests/unit tests/functional --cov \
-	  --ignore tests/unit/test_ledger_model.py --ignore tests/functional/test_outages.py
+	$(RUN) pytest -n 3 --dist loadfile tests/unit tests/functional --cov
 
 mutants: .venv/.made ## Put known bugs into the functions, one at a time: fast tests must notice each (ONLY=part of a name)
 	$(RUN) python -m tests.mutants $(if $(ONLY),--only "$(ONLY)")

@@ -5,7 +5,7 @@ event, a person's `Abandonment`) is decided on by a function that takes the reco
 either with a verdict, or with a `Write`: changes, the guard under which the same decision holds, and the
 verdict that follows when the write is made. A store performs a `Write` as one conditional write; if the guard
 does not hold, it decides again on the record as it turned out to be. docs/architecture.md draws the machine;
-tests/unit enumerate it.
+tests/model enumerate it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ledger's table against its model: the same steps on both, then the same verdicts and the same items.
 
-The model is the ledger in memory, whose rules tests/unit/test_ledger_model.py enumerates. Whatever workers,
+The model is the ledger in memory, whose rules tests/model/test_ledger_model.py enumerates. Whatever workers,
 retries and events do to one notification, in any order, DynamoDB has to make of it what the model makes.
 """
 
