@@ -3,6 +3,7 @@
 Local commands must not be able to touch a real account: their clients have dummy credentials and an explicit
 loopback endpoint, and read neither environment variables nor configuration files. Commands for a real
 account take credentials from the usual chain; AWS_ENDPOINT_URL turns them to an emulator or nowhere.
+boto3 takes half a second to import: only what makes a client does so, and no command's help.
 """
 
 from __future__ import annotations
@@ -14,14 +15,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as SESSION_VARIABLES
-
 from ops.errors import InputError, UnsafeEndpointError
 
 if TYPE_CHECKING:
+    import boto3
+    import botocore.session
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
@@ -100,6 +98,9 @@ def connect(region: str | None) -> Aws:
     UnsafeEndpointError
         AWS_ENDPOINT_URL is set, and is not a literal loopback address.
     """
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     if endpoint_url := os.environ.get(ENDPOINT_VARIABLE):
         variables = ("AWS_REGION", "AWS_DEFAULT_REGION")
         of_environment = next((os.environ[name] for name in variables if os.environ.get(name)), LOCAL_REGION)
@@ -118,6 +119,9 @@ def local(endpoint_url: str, region: str = LOCAL_REGION) -> Aws:
     UnsafeEndpointError
         The endpoint is anything but `http://` with a literal loopback address and a port.
     """
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     options = {
         "endpoint_url": loopback_endpoint(endpoint_url),
         "config": Config(
@@ -162,8 +166,12 @@ def _unsafe(endpoint_url: str) -> UnsafeEndpointError:
 
 def _isolated_session() -> botocore.session.Session:
     """Make a session in which every setting has its default, whatever the environment and the files say."""
+    import botocore.session  # noqa: PLC0415
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES  # noqa: PLC0415
+
     defaults = {
-        name: (None, None, default, convert) for name, (_, _, default, convert) in SESSION_VARIABLES.items()
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
     }
     no_file = (None, None, os.devnull, None)
     return botocore.session.Session(

@@ -7,8 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import NotificationKey, order_key, recipient_key
 from notifications.times import iso
@@ -94,6 +92,8 @@ def recipient_key_of(of: Deployed, address: str) -> str:
 
 def plain_item(item: Any) -> dict[str, Any]:
     """An item in DynamoDB's notation, as plain values. The ledger's numbers are whole."""
+    from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415 - boto3, which help does without
+
     read = TypeDeserializer().deserialize
     return {name: _without_decimals(read(value)) for name, value in item.items()}
 

@@ -17,15 +17,7 @@ from ops.audit import Reason, decision
 from ops.commands.options import NO, Env, Json, Region
 from ops.dead_letters import abandoning, handling, view
 from ops.dead_letters.handling import Planned, Tally
-from ops.dead_letters.judging import (
-    FeedbackDiscard,
-    FeedbackRedrive,
-    FindRecord,
-    Judge,
-    OrderDiscard,
-    OrderRedrive,
-    Orders,
-)
+from ops.dead_letters.judgement import FindRecord, Judge
 from ops.dead_letters.messages import Message, QueueName, Selection, grouped
 from ops.dead_letters.queue import Queue
 from ops.errors import InputError, OpsError
@@ -183,7 +175,7 @@ def discard(
     planned = _plan(source, selection, judge, progress, yes=yes, as_json=as_json)
     tally = None
     if yes and planned:
-        act = handling.discarding(source, of, judge, made)
+        act = handling.discarding(source, of, made)
         tally = handling.carry_out(source, planned, judge, act, DISCARDS_PER_SECOND, progress)
     _conclude(planned, tally, queue, as_json=as_json)
 
@@ -214,15 +206,19 @@ def _demanded(ids: list[str] | None, reason: str | None, type_: str | None, *, e
 
 
 def _redrive_judge(of: Deployed, queue: QueueName) -> Judge:
+    from ops.dead_letters import judging  # noqa: PLC0415 - schemas and templates, which `list` does without
+
     if queue.has_orders:
-        return OrderRedrive(Orders(), _settings(of), _finder(of), _now)
-    return FeedbackRedrive(_finder(of), _now)
+        return judging.OrderRedrive(judging.Orders(), _settings(of), _finder(of), _now)
+    return judging.FeedbackRedrive(_finder(of), _now)
 
 
 def _discard_judge(of: Deployed, queue: QueueName, made: Decision) -> Judge:
+    from ops.dead_letters import judging  # noqa: PLC0415
+
     if queue.has_orders:
-        return OrderDiscard(Orders(), _settings(of), _finder(of), _now, made.reason)
-    return FeedbackDiscard(FeedbackRedrive(_finder(of), _now))
+        return judging.OrderDiscard(judging.Orders(), _settings(of), _finder(of), _now, made.reason)
+    return judging.FeedbackDiscard(judging.FeedbackRedrive(_finder(of), _now))
 
 
 def _settings(of: Deployed) -> SendSettings:

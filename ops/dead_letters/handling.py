@@ -20,7 +20,7 @@ from notifications.ledger import Abandoned
 from notifications.times import iso
 from ops import audit
 from ops.dead_letters.abandoning import abandon
-from ops.dead_letters.judging import Fate, Judge, Judgement, OrderDiscard
+from ops.dead_letters.judgement import Fate, Judge, Judgement
 from ops.dead_letters.messages import Message, Selection
 from ops.dead_letters.queue import BATCH_SIZE, LEAST_VISIBILITY_SECONDS, Queue
 from ops.errors import OpsError
@@ -151,7 +151,7 @@ def redriving(queue: Queue) -> Act:
     return act
 
 
-def discarding(queue: Queue, of: Deployed, judge: Judge, decision: Decision) -> Act:
+def discarding(queue: Queue, of: Deployed, decision: Decision) -> Act:
     """Gives notifications up in the ledger, then deletes their messages. Each has an audit item.
 
     A crash in between leaves the message: the next discard finds its record ABANDONED, and deletes it.
@@ -162,10 +162,11 @@ def discarding(queue: Queue, of: Deployed, judge: Judge, decision: Decision) -> 
         facts = _facts(message, judgement)
         if judgement.fate is Fate.LEAVE:
             return Fate.LEAVE
-        given_up = judge.abandonment(message) if isinstance(judge, OrderDiscard) else None
-        if judgement.fate is Fate.ABANDON and given_up:
+        if judgement.key and judgement.abandonment:
             item = audit_item("dlq discard", decision, **facts)
-            verdict = abandon(client, of.outputs["LedgerTableName"], *given_up, item)
+            verdict = abandon(
+                client, of.outputs["LedgerTableName"], judgement.key, judgement.abandonment, item
+            )
             if not isinstance(verdict, Abandoned):
                 # Somebody has just begun on it, or an event has just said that it was sent.
                 return Fate.LEAVE

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Protocol, TypeAlias
 
 from notifications import ses_events
 from notifications.email_types import EmailTypes
@@ -21,45 +19,11 @@ from notifications.sending import key_of, record_attributes
 from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms, iso
+from ops.dead_letters.judgement import Fate, FindRecord, Judgement
 from ops.dead_letters.messages import Message
-
-FindRecord: TypeAlias = Callable[[NotificationKey], Record | None]
 
 UNSENT = (Status.READY, Status.SENDING)
 NEVER_SENT = (Status.FAILED, Status.ABANDONED)
-
-
-class Fate(StrEnum):
-    """What is done with a message."""
-
-    REDRIVE = "redriven"
-    ABANDON = "abandoned"
-    DELETE = "deleted"
-    LEAVE = "left"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A message's fate and why.
-
-    Parameters
-    ----------
-    text
-        In words that hold nothing of a customer's.
-    key, status
-        Of its notification, if the message tells which that is, and of its record, if there is one.
-    """
-
-    fate: Fate
-    text: str
-    key: NotificationKey | None = None
-    status: Status | None = None
-
-
-class Judge(Protocol):
-    """Decides on one message; asks the ledger anew each time."""
-
-    def __call__(self, message: Message) -> Judgement: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -189,7 +153,7 @@ class OrderDiscard:
 
     def __call__(self, message: Message) -> Judgement:
         """Whether its notification can be given up, and what becomes of the message."""
-        given_up = self.abandonment(message)
+        given_up = self._abandonment(message)
         if given_up is None:
             return Judgement(
                 Fate.DELETE, "cannot be read, so it has no record: deleted, noted in the audit trail"
@@ -207,9 +171,9 @@ class OrderDiscard:
                     Fate.DELETE, f"the record stays {status}: only the message is deleted", key, status
                 )
         text = "will be marked ABANDONED and deleted: no later copy of the order is sent"
-        return Judgement(Fate.ABANDON, text, key, status)
+        return Judgement(Fate.ABANDON, text, key, status, abandonment)
 
-    def abandonment(self, message: Message) -> tuple[NotificationKey, Abandonment] | None:
+    def _abandonment(self, message: Message) -> tuple[NotificationKey, Abandonment] | None:
         """How its notification is given up; None if the message does not tell which that is."""
         now = self.now()
         notification = self.orders.read(message.body, now).notification

@@ -10,7 +10,7 @@ from typing import Any
 
 from notifications.times import iso
 from ops.dead_letters.handling import Planned, Tally
-from ops.dead_letters.judging import Fate
+from ops.dead_letters.judgement import Fate
 from ops.dead_letters.messages import Group, Message, QueueName
 
 ROWS = 30

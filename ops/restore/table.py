@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from notifications.failures import LedgerUnavailableError
@@ -209,6 +208,8 @@ class Merge:
 
 
 def _serialized(record: Mapping[str, Any]) -> dict[str, Any]:
+    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415 - boto3, which help does without
+
     write = TypeSerializer().serialize
     return {name: write(value) for name, value in record.items()}
 

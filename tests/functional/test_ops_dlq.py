@@ -19,7 +19,7 @@ from notifications.ledger import Status
 from ops import cli, targets
 from ops.aws import Aws
 from ops.dead_letters.handling import carry_out, plan, redriving
-from ops.dead_letters.judging import Fate, Judgement
+from ops.dead_letters.judgement import Fate, Judgement
 from ops.dead_letters.messages import Message, QueueName, Selection
 from ops.dead_letters.queue import EMPTY_RECEIVES, Queue
 from ops.output import Progress

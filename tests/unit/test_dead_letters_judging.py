@@ -17,12 +17,10 @@ from notifications.order_event import parse
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms
+from ops.dead_letters.judgement import Fate, Judge, Judgement
 from ops.dead_letters.judging import (
-    Fate,
     FeedbackDiscard,
     FeedbackRedrive,
-    Judge,
-    Judgement,
     OrderDiscard,
     OrderRedrive,
     Orders,
@@ -180,11 +178,10 @@ def test_order_that_cannot_be_read_has_no_record_to_give_up() -> None:
 
 def test_record_of_an_order_given_up_is_as_complete_as_any_other() -> None:
     judge = OrderDiscard(ORDERS, SETTINGS, {KEY: None}.get, lambda: NOW, "cancelled")
-    found = judge.abandonment(message(EVENT))
-    assert found is not None
-    key, abandonment = found
-    step = abandonment.decide(None)
-    assert key == KEY
+    judged = judge(message(EVENT))
+    assert judged.key == KEY
+    assert judged.abandonment is not None
+    step = judged.abandonment.decide(None)
     assert isinstance(step, Write)
     kept = step.changes.attributes
     assert kept["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
