@@ -52,6 +52,7 @@ GAPS = (
     "ci.emulator.cloudformation.generated_names",
     "ci.emulator.cloudformation.nested_stacks",
     "ci.emulator.cloudformation.generated_secrets",
+    "ci.emulator.cloudformation.change_set_conditions",
     "ci.emulator.cloudformation.nested_change_sets",
     "ci.emulator.cloudformation.replacement_rules",
     "ci.emulator.cloudformation.resource_imports",
