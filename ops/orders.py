@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ops import ledger, publishing
+from ops import ledger_lookup, publishing
 from ops.dead_letters.messages import QueueName
 from ops.dead_letters.queue import Queue
 from ops.publishing import OrderEvent
@@ -68,7 +68,7 @@ def publish(sns: SNSClient, topic_arn: str, orders: Iterable[Order]) -> int:
 
 def record(dynamodb: DynamoDBClient, outputs: Mapping[str, str], order: Order) -> dict[str, Any] | None:
     """The record of an order's email, if there is one."""
-    return next(iter(ledger.find_order(dynamodb, outputs["LedgerTableName"], order.order_id)), None)
+    return next(iter(ledger_lookup.find_order(dynamodb, outputs["LedgerTableName"], order.order_id)), None)
 
 
 def refusals(

@@ -22,7 +22,7 @@ ROLLED_BACK = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Health:
     """How one thing stands.
 
     Parameters
@@ -37,9 +37,9 @@ class Finding:
     runbook: str = ""
 
 
-def look(of: Deployed, hold: SendingHold) -> list[Finding]:
-    """Look at everything. What cannot be seen is a finding, too: a key that is disabled hides the ledger."""
-    looks: dict[str, Callable[[], Iterator[Finding]]] = {
+def look(of: Deployed, hold: SendingHold) -> list[Health]:
+    """Look at everything. What cannot be seen is not healthy: a key that is disabled hides the ledger."""
+    looks: dict[str, Callable[[], Iterator[Health]]] = {
         "alarms": lambda: _alarms(of),
         "sending": lambda: _sending(of, hold),
         "feedback": lambda: _feedback(of),
@@ -47,17 +47,17 @@ def look(of: Deployed, hold: SendingHold) -> list[Finding]:
         "key": lambda: _key(of),
         "stacks": lambda: _stacks(of),
     }
-    return [finding for what, see in looks.items() for finding in _seen(what, see)]
+    return [health for what, see in looks.items() for health in _seen(what, see)]
 
 
-def _seen(what: str, see: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _seen(what: str, see: Callable[[], Iterator[Health]]) -> list[Health]:
     try:
         return list(see())
     except (ClientError, BotoCoreError) as error:
-        return [Finding(what, False, f"cannot be seen: {error}", "docs/runbooks/key-problems.md")]
+        return [Health(what, False, f"cannot be seen: {error}", "docs/runbooks/key-problems.md")]
 
 
-def _alarms(of: Deployed) -> Iterator[Finding]:
+def _alarms(of: Deployed) -> Iterator[Health]:
     pages = (
         of.aws.client("cloudwatch")
         .get_paginator("describe_alarms")
@@ -73,40 +73,40 @@ def _alarms(of: Deployed) -> Iterator[Finding]:
     for alarm in sorted(on, key=lambda alarm: "Severity: page" not in alarm.get("AlarmDescription", "")):
         told = DESCRIPTION.fullmatch(alarm.get("AlarmDescription", ""))
         name = alarm["AlarmName"].removeprefix(f"{of.name}-")
-        yield Finding(
+        yield Health(
             f"alarm {name} ({told['severity']})" if told else f"alarm {name}",
             False,
             told["meaning"] if told else alarm.get("StateReason", ""),
             told["runbook"] if told else "",
         )
     if not on:
-        yield Finding("alarms", bool(alarms), f"none of {len(alarms)} is on")
+        yield Health("alarms", bool(alarms), f"none of {len(alarms)} is on")
 
 
-def _sending(of: Deployed, hold: SendingHold) -> Iterator[Finding]:
+def _sending(of: Deployed, hold: SendingHold) -> Iterator[Health]:
     mapping = of.aws.client("lambda").get_event_source_mapping(UUID=of.outputs["SendEmailMappingId"])
     held, state = hold.held(), str(mapping["State"])
     runbook = "docs/runbooks/sending-held.md"
     if held:
-        yield Finding("sending", False, f"on hold since {held.at}, by {held.by}: {held.reason}", runbook)
+        yield Health("sending", False, f"on hold since {held.at}, by {held.by}: {held.reason}", runbook)
     elif state not in ENABLED:
-        yield Finding("sending", False, f"the mapping is {state}, and nobody has noted why", runbook)
+        yield Health("sending", False, f"the mapping is {state}, and nobody has noted why", runbook)
     else:
-        yield Finding("sending", True, "orders are taken from their queue")
+        yield Health("sending", True, "orders are taken from their queue")
 
 
-def _feedback(of: Deployed) -> Iterator[Finding]:
+def _feedback(of: Deployed) -> Iterator[Health]:
     name = of.outputs["TrackDeliveryFunctionName"]
     mappings = of.aws.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     states = [str(mapping["State"]) for mapping in mappings]
     if states and all(state in ENABLED for state in states):
-        yield Finding("feedback", True, "events are taken from their queue")
+        yield Health("feedback", True, "events are taken from their queue")
     else:
         found = ", ".join(states) or "not there"
-        yield Finding("feedback", False, f"the mapping is {found}", "docs/runbooks/outcomes-missing.md")
+        yield Health("feedback", False, f"the mapping is {found}", "docs/runbooks/outcomes-missing.md")
 
 
-def _ses(of: Deployed) -> Iterator[Finding]:
+def _ses(of: Deployed) -> Iterator[Health]:
     account: dict[str, Any] = of.aws.client("sesv2").get_account()
     standing, quota = account["EnforcementStatus"], account["SendQuota"]
     sent, most = quota["SentLast24Hours"], quota["Max24HourSend"]
@@ -114,16 +114,16 @@ def _ses(of: Deployed) -> Iterator[Finding]:
     spent = most > 0 and sent >= most
     detail = f"{standing}{paused}; {sent:,.0f} of {most:,.0f} emails of 24 hours are spent"
     is_healthy = standing == "HEALTHY" and not paused and not spent
-    yield Finding("SES", is_healthy, detail, "" if is_healthy else "docs/runbooks/sends-failing.md")
+    yield Health("SES", is_healthy, detail, "" if is_healthy else "docs/runbooks/sends-failing.md")
 
 
-def _key(of: Deployed) -> Iterator[Finding]:
+def _key(of: Deployed) -> Iterator[Health]:
     state = of.aws.client("kms").describe_key(KeyId=of.outputs["KeyArn"])["KeyMetadata"]["KeyState"]
     is_healthy = state == "Enabled"
-    yield Finding("key", is_healthy, state, "" if is_healthy else "docs/runbooks/key-problems.md")
+    yield Health("key", is_healthy, state, "" if is_healthy else "docs/runbooks/key-problems.md")
 
 
-def _stacks(of: Deployed) -> Iterator[Finding]:
+def _stacks(of: Deployed) -> Iterator[Health]:
     pages = of.aws.cloudformation.get_paginator("describe_stacks").paginate()
     own = [
         (stack["StackName"], str(stack["StackStatus"]))
@@ -134,8 +134,8 @@ def _stacks(of: Deployed) -> Iterator[Finding]:
     odd = [f"{name} is {status}" for name, status in own if status not in (*SUCCEEDED, *ROLLED_BACK)]
     runbook = "docs/runbooks/rollback-and-ownership.md"
     if odd:
-        yield Finding("stacks", False, "; ".join(odd), runbook)
+        yield Health("stacks", False, "; ".join(odd), runbook)
     else:
         back = [name for name, status in own if status in ROLLED_BACK]
         detail = f"{len(own)} are complete" + (f", after a rollback of {', '.join(back)}" if back else "")
-        yield Finding("stacks", True, detail)
+        yield Health("stacks", True, detail)

@@ -159,9 +159,9 @@ def nothing_is_elsewhere(region: Region, others: Sequence[Region]) -> str:
     own = sorted(order_key(order.order_id) for order in region.orders.sent)
     if (known := sorted(region.order_keys())) != own:
         raise CheckFailedError(f"Its ledger has {len(known)} orders, which are not its own {len(own)}.")
-    letters = region.depth(DEAD_LETTERS)
-    if letters != 1 or region.refusal(region.orders.malformed) is None:
-        raise CheckFailedError(f"Its dead-letter queue has {letters} messages, not its own one.")
+    dead = region.depth(DEAD_LETTERS)
+    if dead != 1 or region.refusal(region.orders.malformed) is None:
+        raise CheckFailedError(f"Its dead-letter queue has {dead} messages, not its own one.")
     seen = f"ledger {len(known)} of {len(own)}, dead letters 1 of 1"
     mails = region.mails()
     if mails is None:

@@ -58,7 +58,7 @@ class Entry:
     sent_at: datetime | None
 
 
-class Finding(StrEnum):
+class OverdueFinding(StrEnum):
     """What is wrong, as the log calls it."""
 
     NOT_SENT = "not_sent"
@@ -78,13 +78,13 @@ class Overdue:
     """
 
     entry: Entry
-    finding: Finding
+    finding: OverdueFinding
     since: datetime
     due: datetime
 
 
 @dataclass(frozen=True)
-class Account:
+class DayTally:
     """What became of the notifications that were begun on one day, UTC.
 
     Parameters
@@ -106,7 +106,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Assessment:
     """What the check found.
 
     Parameters
@@ -117,14 +117,14 @@ class Findings:
         The newest of them, at most `LISTED`.
     older
         Overdue for longer than `REPORTED_DAYS`.
-    accounts
-        Of the last `REPORTED_DAYS` whole days, the newest first.
+    days
+        What became of the last `REPORTED_DAYS` whole days, the newest first.
     """
 
-    counts: Mapping[Finding, int]
+    counts: Mapping[OverdueFinding, int]
     listed: list[Overdue]
     older: int
-    accounts: list[Account]
+    days: list[DayTally]
 
     @property
     def overdue(self) -> int:
@@ -132,29 +132,29 @@ class Findings:
         return sum(self.counts.values())
 
 
-def days_accounted_for(now: datetime) -> list[date]:
+def tallied_days(now: datetime) -> list[date]:
     """The last whole days, UTC, the newest first."""
     today = now.astimezone(UTC).date()
     return [today - timedelta(days=back) for back in range(1, REPORTED_DAYS + 1)]
 
 
-def earliest_accounted_for(now: datetime) -> datetime:
+def tallied_since(now: datetime) -> datetime:
     """When the oldest of these days began."""
-    return datetime.combine(days_accounted_for(now)[-1], time.min, UTC)
+    return datetime.combine(tallied_days(now)[-1], time.min, UTC)
 
 
-def assess(entries: Iterable[Entry], now: datetime) -> Findings:
-    """Find what is overdue, and account for the last days.
+def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
+    """Find what is overdue, and tally the last days.
 
     Parameters
     ----------
     entries
         At least those in a status of `UNSENT` or `AWAITING_OUTCOME`, and those created since
-        `earliest_accounted_for(now)`; read once, and not kept.
+        `tallied_since(now)`; read once, and not kept.
     """
-    statuses: dict[date, Counter[str]] = {day: Counter() for day in days_accounted_for(now)}
+    statuses: dict[date, Counter[str]] = {day: Counter() for day in tallied_days(now)}
     resends: Counter[date] = Counter()
-    counts: Counter[Finding] = Counter()
+    counts: Counter[OverdueFinding] = Counter()
     older = 0
 
     def reported() -> Iterator[Overdue]:
@@ -174,15 +174,15 @@ def assess(entries: Iterable[Entry], now: datetime) -> Findings:
             yield overdue
 
     listed = heapq.nlargest(LISTED, reported(), key=lambda overdue: overdue.due)
-    accounts = [Account(day, dict(count), resends[day]) for day, count in statuses.items()]
-    return Findings(dict(counts), listed, older, accounts)
+    days = [DayTally(day, dict(count), resends[day]) for day, count in statuses.items()]
+    return Assessment(dict(counts), listed, older, days)
 
 
 def _overdue(entry: Entry, now: datetime) -> Overdue | None:
     if entry.status in UNSENT:
-        finding, since, life = Finding.NOT_SENT, entry.updated_at, SEND_QUEUE_LIFE
+        finding, since, life = OverdueFinding.NOT_SENT, entry.updated_at, SEND_QUEUE_LIFE
     elif entry.status in AWAITING_OUTCOME:
-        finding, since, life = Finding.NO_OUTCOME, entry.sent_at or entry.updated_at, OUTCOME_LIFE
+        finding, since, life = OverdueFinding.NO_OUTCOME, entry.sent_at or entry.updated_at, OUTCOME_LIFE
     else:
         return None
     due = since + life

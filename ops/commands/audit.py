@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from notifications.audit import AUDIT_RETENTION
-from ops import durations, ledger, targets
+from ops import durations, ledger_lookup, targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.output import Progress, answers, print_json, table
 
@@ -27,7 +27,9 @@ def audit(
     """Tell what people, and the reputation guard, have changed, the newest first. Exit code 1: nothing."""
     duration = durations.parse(since, AUDIT_RETENTION)
     of = targets.find(env, region)
-    items = ledger.audit_trail(of.aws.dynamodb, of.outputs["LedgerTableName"], datetime.now(UTC) - duration)
+    items = ledger_lookup.audit_trail(
+        of.aws.dynamodb, of.outputs["LedgerTableName"], datetime.now(UTC) - duration
+    )
     entries = [_entry(item) for item in items]
     if as_json:
         print_json(entries)

@@ -9,17 +9,17 @@ import typer
 
 from notifications import overdue
 from notifications.ledger_scan import LedgerScan
-from notifications.overdue import Findings, Overdue
+from notifications.overdue import Assessment, Overdue
 from notifications.times import iso
-from ops import ledger, ledger_view, targets
+from ops import ledger_lookup, ledger_view, targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.errors import InputError
 from ops.output import Progress, answers, plain, print_json, record_table
 from ops.targets import Deployed
 
 FINDINGS = {
-    overdue.Finding.NOT_SENT: "not sent, and no longer in the queue",
-    overdue.Finding.NO_OUTCOME: "accepted by SES, without an outcome",
+    overdue.OverdueFinding.NOT_SENT: "not sent, and no longer in the queue",
+    overdue.OverdueFinding.NO_OUTCOME: "accepted by SES, without an outcome",
 }
 
 
@@ -48,9 +48,11 @@ def find(
         return
     client, table_name = of.aws.dynamodb, of.outputs["LedgerTableName"]
     if order_id is not None:
-        records = ledger.find_order(client, table_name, order_id)
+        records = ledger_lookup.find_order(client, table_name, order_id)
     else:
-        records = ledger.find_recipient(client, table_name, ledger.recipient_key_of(of, email or ""))
+        records = ledger_lookup.find_recipient(
+            client, table_name, ledger_lookup.recipient_key_of(of, email or "")
+        )
     if as_json:
         print_json([ledger_view.as_json(record) for record in records])
     else:
@@ -78,7 +80,7 @@ def _show_stale(of: Deployed, *, as_json: bool) -> None:
         findings = overdue.assess(scan, now)
     records = {
         (record["order_key"], record["notification"]): record
-        for record in ledger.get(client, table_name, [one.entry.key for one in findings.listed])
+        for record in ledger_lookup.get(client, table_name, [one.entry.key for one in findings.listed])
     }
     found = [
         (one, record)
@@ -100,10 +102,10 @@ def _show_stale(of: Deployed, *, as_json: bool) -> None:
         raise typer.Exit(NO)
 
 
-def _stale_json(findings: Findings, found: list[tuple[Overdue, dict[str, Any]]]) -> dict[str, Any]:
+def _stale_json(findings: Assessment, found: list[tuple[Overdue, dict[str, Any]]]) -> dict[str, Any]:
     return {
         "overdue": findings.overdue,
-        "by_finding": {finding.value: findings.counts.get(finding, 0) for finding in overdue.Finding},
+        "by_finding": {finding.value: findings.counts.get(finding, 0) for finding in overdue.OverdueFinding},
         "older": findings.older,
         "notifications": [
             ledger_view.as_json(record)

@@ -9,7 +9,7 @@ import typer
 
 from notifications.ledger import Status
 from notifications.order_event import Notification
-from ops import audit, ledger, publishing, suppression, targets
+from ops import audit, ledger_lookup, publishing, suppression, targets
 from ops import resend as resends
 from ops.audit import Reason
 from ops.commands.options import Env, Json, Region
@@ -69,9 +69,9 @@ def resend(
 def _plan(
     of: Deployed, given: Notification, to: str | None, reason: str, now: datetime, *, again: bool
 ) -> Resend:
-    records = ledger.find_order(of.aws.dynamodb, of.outputs["LedgerTableName"], given.order_id)
+    records = ledger_lookup.find_order(of.aws.dynamodb, of.outputs["LedgerTableName"], given.order_id)
     recipient = resends.recipient_of(given, records, to)
-    key = ledger.recipient_key_of(of, recipient)
+    key = ledger_lookup.recipient_key_of(of, recipient)
     planned = resends.plan(given, records, recipient, key, reason, now)
     if before := planned.done_before:
         raise RefusedError(

@@ -16,11 +16,11 @@ from ops.targets import hold_of
 def status(env: Env = None, region: Region = None, as_json: Json = False) -> None:
     """Tell whether all is well, and which page says what to do if not. Exit code 1: something is not."""
     of = targets.find(env, region)
-    findings = health.look(of, hold_of(of))
+    found = health.look(of, hold_of(of))
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(one) for one in found])
     else:
-        rows = [("✓" if f.is_healthy else "✗", f.what, f.detail, f.runbook) for f in findings]
+        rows = [("✓" if one.is_healthy else "✗", one.what, one.detail, one.runbook) for one in found]
         answers().print(table("", "What", "How it stands", "Page", rows=rows))
-    if not all(finding.is_healthy for finding in findings):
+    if not all(one.is_healthy for one in found):
         raise typer.Exit(NO)

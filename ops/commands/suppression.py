@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from notifications.times import iso
-from ops import audit, ledger, ledger_view, suppression, targets
+from ops import audit, ledger_lookup, ledger_view, suppression, targets
 from ops.audit import Reason
 from ops.commands.options import NO, Env, Json, Region
 from ops.errors import RefusedError
@@ -60,7 +60,7 @@ def remove(
             "Leave the address on the list. Only if the recipient asks for mail, add --complaint.",
         )
     if yes:
-        key = ledger.recipient_key_of(of, address)
+        key = ledger_lookup.recipient_key_of(of, address)
         audit.record(of, "suppression remove", decision, address_key=key, suppressed_for=entry.reason)
         suppression.remove(ses, entry)
     if as_json:
@@ -73,8 +73,8 @@ def remove(
 
 
 def _orders(of: Deployed, address: str) -> list[dict[str, Any]]:
-    key = ledger.recipient_key_of(of, address)
-    return ledger.find_recipient(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
+    key = ledger_lookup.recipient_key_of(of, address)
+    return ledger_lookup.find_recipient(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
 
 
 def _as_json(entry: Suppressed | None) -> dict[str, Any] | None:

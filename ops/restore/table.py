@@ -16,7 +16,7 @@ from notifications.failures import LedgerUnavailableError
 from notifications.keys import NotificationKey
 from notifications.ledger_table import LedgerTable
 from notifications.times import iso
-from ops import ledger
+from ops import ledger_lookup
 from ops.errors import InputError, OpsError
 from ops.restore import rules
 from ops.restore.rules import Known
@@ -167,7 +167,7 @@ class Merge:
                         self._move_up(key, live.get(key), known[key])
 
     def _live(self, keys: list[NotificationKey]) -> dict[NotificationKey, dict[str, Any]]:
-        records = ledger.get(self._client, self._table_name, keys)
+        records = ledger_lookup.get(self._client, self._table_name, keys)
         return {NotificationKey(one["order_key"], one["notification"]): one for one in records}
 
     def _insert(self, item: dict[str, Any], count: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.chaos import faults, orders
 from tests.chaos.orders import Orders
-from tests.chaos.verdict import FEEDBACK_QUEUES, Verdict, judge, unfinished
+from tests.chaos.report import FEEDBACK_QUEUES, Report, judge, unfinished
 from tests.support.system import System
 
 SETTLE_SECONDS = 6
@@ -49,7 +49,7 @@ Tell = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
-def run(system: System, count: int, seed: int, tell: Tell = lambda *_: None) -> Verdict:
+def run(system: System, count: int, seed: int, tell: Tell = lambda *_: None) -> Report:
     """Send so many orders through a system that has done nothing else yet, and judge."""
     begun = time.monotonic()
     planned = orders.plan(count, seed)

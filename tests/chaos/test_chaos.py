@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.report import explain
 from tests.chaos.run import PARAMETERS, run
-from tests.chaos.verdict import explain
 from tests.support.system import deployed
 
 ORDERS = 60
@@ -21,7 +21,7 @@ def test_each_order_becomes_one_email_when_everything_fails_that_can(tmp_path: P
     seed = random.randrange(2**31)
     print(f"seed {seed}: repeat with `make chaos ORDERS={ORDERS} SEED={seed}`")
     with deployed(tmp_path / "emulator.log", PARAMETERS) as system:
-        verdict = run(system, ORDERS, seed)
-        for id_ in verdict.wrong_orders[:3]:
+        report = run(system, ORDERS, seed)
+        for id_ in report.wrong_orders[:3]:
             print(json.dumps(explain(system, id_), indent=1, default=str))
-    assert verdict.passed, json.dumps(asdict(verdict) | {"missed": verdict.missed_faults}, indent=1)
+    assert report.passed, json.dumps(asdict(report) | {"missed": report.missed_faults}, indent=1)

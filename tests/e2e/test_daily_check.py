@@ -133,7 +133,7 @@ def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
     assert system.control.accepted() == messages
 
 
-def test_each_day_is_accounted_for(system: System, ledger: Ledger) -> None:
+def test_each_day_is_tallied(system: System, ledger: Ledger) -> None:
     day = timedelta(days=6)
     for _ in range(2):
         ledger.put("DELIVERED", day, sent=True)
@@ -143,7 +143,7 @@ def test_each_day_is_accounted_for(system: System, ledger: Ledger) -> None:
     wanted = (datetime.now(UTC) - day).date().isoformat()
 
     def account() -> list[dict[str, Any]]:
-        return [line for line in log(system, "account") if line["day"] == wanted and line["notifications"]]
+        return [line for line in log(system, "tally") if line["day"] == wanted and line["notifications"]]
 
     [line] = wait_for("the account", account)
     assert line["statuses"] == {"DELIVERED": 2, "BOUNCED": 1}

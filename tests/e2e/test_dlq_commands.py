@@ -17,7 +17,7 @@ import typer
 
 from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import notification_key
-from ops import ledger, targets
+from ops import ledger_lookup, targets
 from ops.commands import dlq
 from ops.dead_letters.messages import QueueName
 from ops.local import State
@@ -77,7 +77,7 @@ def verdicts(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 
 def audits(system: System, action: str) -> list[dict[str, Any]]:
-    trail = ledger.audit_trail(
+    trail = ledger_lookup.audit_trail(
         system.aws.dynamodb, system.outputs["LedgerTableName"], datetime.now(UTC) - timedelta(hours=1)
     )
     assert all(item["order_key"] == AUDIT_ORDER_KEY for item in trail)

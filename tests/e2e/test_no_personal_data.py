@@ -229,14 +229,14 @@ def refused(system: System, sent: list[Customer]) -> list[Customer]:
 
 def dead_letters(system: System, queue: str) -> dict[str, dict[str, str]]:
     """All messages of a queue, attributes by body: what was received just before is hidden for a second."""
-    letters: dict[str, dict[str, str]] = {}
+    messages: dict[str, dict[str, str]] = {}
 
     def complete() -> bool:
-        letters.update(system.dead_letters(queue))
-        return len(letters) >= system.waiting(queue)
+        messages.update(system.dead_letters(queue))
+        return len(messages) >= system.waiting(queue)
 
     wait_for(f"all of {queue}", complete)
-    return letters
+    return messages
 
 
 def what_is_told(system: System, notices: Subscriber) -> dict[str, str]:
@@ -264,9 +264,9 @@ def test_nothing_of_a_customers_is_told_but_to_ses(
 
     given_to_ses = json.dumps(system.control.accepted(), ensure_ascii=False)
     assert [one.value for customer in sent for one in customer.shown if not one.is_in(given_to_ses)] == []
-    letters = "".join(dead_letters(system, "SendDeadLetterQueueUrl"))
-    assert [customer.item.value for customer in refused if not customer.item.is_in(letters)] == []
-    assert refused[0].sku.is_in(letters)
+    messages = "".join(dead_letters(system, "SendDeadLetterQueueUrl"))
+    assert [customer.item.value for customer in refused if not customer.item.is_in(messages)] == []
+    assert refused[0].sku.is_in(messages)
 
     told = what_is_told(system, notices)
     assert "emails-at-risk" in told["notices"]
@@ -305,7 +305,7 @@ def test_email_is_followed_from_its_publisher_to_its_feedback_by_one_id(system: 
 def test_dead_letter_leads_to_its_log_line(system: System) -> None:
     body, correlation_id = json.dumps({"type": order_id()}), f"checkout-{uuid.uuid4()}"
     system.publish(body, correlation_id=correlation_id)
-    letter = wait_for("the dead letter", lambda: system.dead_letters().get(body))
-    assert letter["correlation_id"] == correlation_id
+    message = wait_for("the dead letter", lambda: system.dead_letters().get(body))
+    assert message["correlation_id"] == correlation_id
     [line] = wait_for("the line", lambda: system.log_of(correlation_id))
     assert line["outcome"] == "refused_event"

@@ -58,7 +58,7 @@ def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
     assert check["overdue"] == 2
     assert check["by_finding"] == {"not_sent": 1, "no_outcome": 1}
     assert (check["not_listed"], check["overdue_longer"]) == (0, 0)
-    days = {line["day"]: (line["notifications"], line["statuses"]) for line in emitted.lines("account")}
+    days = {line["day"]: (line["notifications"], line["statuses"]) for line in emitted.lines("tally")}
     assert days["2026-11-20"] == (1, {"SENDING": 1})
     assert days["2026-11-21"] == (1, {"SENT": 1})
     assert emitted.metrics() == {metric_names.NOTIFICATIONS_OVERDUE: [2.0]}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from notifications.audit import Decision, audit_item
 from notifications.keys import NotificationKey, order_key, recipient_key
 from notifications.ledger import Status
-from ops import cli, ledger, ledger_view, targets
+from ops import cli, ledger_lookup, ledger_view, targets
 from ops.aws import Aws
 from ops.targets import Deployed
 from tests.support.ledger_table import create_ledger_table
@@ -61,10 +61,10 @@ def notify(*arguments: str) -> Any:
 
 
 def by_address(of: Deployed, address: str) -> list[str]:
-    key = ledger.recipient_key_of(of, address)
+    key = ledger_lookup.recipient_key_of(of, address)
     return [
         record["order_id"]
-        for record in ledger.find_recipient(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
+        for record in ledger_lookup.find_recipient(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
     ]
 
 
@@ -78,16 +78,17 @@ def test_all_emails_to_an_address_are_found_the_oldest_first_and_no_other(of: De
 
 
 def test_more_emails_than_one_read_takes_are_all_found(of: Deployed) -> None:
-    for number in range(ledger.BATCH_SIZE + 5):
+    for number in range(ledger_lookup.BATCH_SIZE + 5):
         put(of, f"A-{number}")
-    assert len(by_address(of, ADDRESS)) == ledger.BATCH_SIZE + 5
+    assert len(by_address(of, ADDRESS)) == ledger_lookup.BATCH_SIZE + 5
 
 
 def test_records_that_are_gone_by_now_are_left_out(of: Deployed) -> None:
     put(of, "A-1")
     keys = [NotificationKey(order_key(id_), "order_confirmation") for id_ in ("A-1", "A-2")]
     assert [
-        record["order_id"] for record in ledger.get(of.aws.dynamodb, of.outputs["LedgerTableName"], keys)
+        record["order_id"]
+        for record in ledger_lookup.get(of.aws.dynamodb, of.outputs["LedgerTableName"], keys)
     ] == ["A-1"]
 
 
@@ -114,7 +115,7 @@ def test_audit_trail_is_told_from_the_newest_within_the_time_asked_for(of: Deplo
         decision = Decision("arn:aws:iam::1:user/ada", datetime(2026, 11, day, tzinfo=UTC), f"of day {day}")
         of.aws.dynamodb.put_item(TableName=of.outputs["LedgerTableName"], Item=audit_item("hold", decision))
     since = datetime(2026, 11, 20, tzinfo=UTC)
-    trail = ledger.audit_trail(of.aws.dynamodb, of.outputs["LedgerTableName"], since)
+    trail = ledger_lookup.audit_trail(of.aws.dynamodb, of.outputs["LedgerTableName"], since)
     assert [item["reason"] for item in trail] == ["of day 22", "of day 20"]
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from notifications.hold import Held
 from ops import status
-from ops.status import Finding
+from ops.status import Health
 from ops.targets import Deployed
 
 NAME = "shop-prod"
@@ -78,7 +78,7 @@ def alarm(name: str, state: str, severity: str = "page") -> dict[str, Any]:
     return {"AlarmName": f"{NAME}-{name}", "StateValue": state, "AlarmDescription": description}
 
 
-def look(account: Account) -> list[Finding]:
+def look(account: Account) -> list[Health]:
     of = Deployed(NAME, account, OUTPUTS, datetime.now(UTC))  # type: ignore[arg-type]
     return status.look(of, account)  # type: ignore[arg-type]
 

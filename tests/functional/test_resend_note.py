@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeSerializer
 from notifications.audit import Decision
 from notifications.keys import order_key
 from notifications.times import iso
-from ops import ledger, resend
+from ops import ledger_lookup, resend
 from ops.errors import RefusedError
 from ops.resend import Resend
 from tests.support.ledger_table import stored_items
@@ -33,7 +33,7 @@ def put(client: Any, table_name: str, item: dict[str, Any]) -> None:
 
 
 def planned(client: Any, table_name: str, reason: str) -> Resend:
-    records = ledger.find_order(client, table_name, ORDER_ID)
+    records = ledger_lookup.find_order(client, table_name, ORDER_ID)
     return resend.plan(given(), records, None, "k", reason, NOW)
 
 

@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeSerializer
 
 from notifications.audit import AUDIT_ORDER_KEY, Decision
 from notifications.times import iso
-from ops import ledger, resend
+from ops import ledger_lookup, resend
 from ops.errors import RefusedError
 from tests.support.ledger_table import create_ledger_table, stored_items
 from tests.unit.test_ops_resend import NOW, ORDER_ID, given, original
@@ -24,7 +24,7 @@ def test_one_of_many_operators_at_the_same_moment_gets_through(client: Any) -> N
         TableName=table_name,
         Item={name: TypeSerializer().serialize(value) for name, value in original().items()},
     )
-    records = ledger.find_order(client, table_name, ORDER_ID)
+    records = ledger_lookup.find_order(client, table_name, ORDER_ID)
     wishes = [resend.plan(given(), records, None, "k", f"ticket {n}", NOW) for n in range(OPERATORS)]
     start = threading.Barrier(OPERATORS)
 

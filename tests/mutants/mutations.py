@@ -424,9 +424,9 @@ MUTATIONS = [
     Mutation(
         "day without overdue notifications counts nothing",
         CHECK_LEDGER,
-        "        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
-        "        if findings.overdue:\n"
-        "            telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)\n",
+        "        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, found.overdue)\n",
+        "        if found.overdue:\n"
+        "            telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, found.overdue)\n",
     ),
     Mutation(
         "end of the alarm holds sending",

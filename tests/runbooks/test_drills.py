@@ -69,12 +69,12 @@ def test_drills(terminal: Terminal) -> None:
     drill.paste(bad)
     wait_for("the dead letters", lambda: site.system.waiting("SendDeadLetterQueueUrl") >= 12)
     assert_on(site, "dead-letters-present")
-    letters = Reader(Page(pages.FOLDER / "dead-letters.md"), terminal)
-    assert "total" in letters.check()[0]
-    letters.verify_says_no()
+    runbook = Reader(Page(pages.FOLDER / "dead-letters.md"), terminal)
+    assert "total" in runbook.check()[0]
+    runbook.verify_says_no()
     drill.paste(good)
-    letters.act()
-    letters.verify_says_yes()
+    runbook.act()
+    runbook.verify_says_yes()
     site.assert_sent_once([f"RELEASE-{n}" for n in range(101, 113)])
     assert "Delivered" in drill.paste(done)
 

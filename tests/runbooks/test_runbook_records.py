@@ -135,9 +135,9 @@ def test_overdue_notifications(site: Site) -> None:
         site.system.client("lambda").invoke(FunctionName=f"{SERVICE}-check-ledger", Payload=b"{}")
         wait_for("the finding", lambda: "not_sent" in "".join(site.system.log()))
         site.wait_until_alarm("notifications-overdue")
-        found, letters, log = reader.check()
+        found, dead, log = reader.check()
         assert id_ in found
-        assert "no dead letters" in letters
+        assert "no dead letters" in dead
         assert "not_sent" in log
         reader.verify_says_no()
         reader.act()

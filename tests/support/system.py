@@ -21,7 +21,7 @@ from ops import aws
 from ops.aws import Aws
 from ops.deploying import deployment
 from ops.deploying.artifacts import Release
-from ops.ledger import find_order
+from ops.ledger_lookup import find_order
 from ops.release import build
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -186,7 +186,7 @@ class System:
 
     def dead_letters(self, queue: str = "SendDeadLetterQueueUrl") -> dict[str, dict[str, str]]:
         """Messages in a dead-letter queue: attributes by body. They stay there."""
-        letters: dict[str, dict[str, str]] = {}
+        messages: dict[str, dict[str, str]] = {}
         while received := self.aws.sqs.receive_message(
             QueueUrl=self.outputs[queue],
             MaxNumberOfMessages=10,
@@ -195,8 +195,8 @@ class System:
         ).get("Messages"):
             for message in received:
                 attributes = message.get("MessageAttributes", {})
-                letters[message["Body"]] = {name: a["StringValue"] for name, a in attributes.items()}
-        return letters
+                messages[message["Body"]] = {name: a["StringValue"] for name, a in attributes.items()}
+        return messages
 
     def log(self) -> list[str]:
         """Every line of every log group."""

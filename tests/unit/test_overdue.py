@@ -1,4 +1,4 @@
-"""What the daily check finds, and how it accounts for the days."""
+"""What the daily check finds, and how it tallies the days."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from notifications.overdue import (
     SEND_QUEUE_LIFE,
     UNSENT,
     Entry,
-    Finding,
+    OverdueFinding,
     assess,
 )
 
@@ -35,7 +35,7 @@ def entry(status: str, ago: timedelta = timedelta(0), number: int = 0, resends: 
     return Entry(NotificationKey(f"{number:032x}", "order_confirmation"), status, 1, resends, at, at, sent_at)
 
 
-def findings(*entries: Entry) -> list[Finding]:
+def findings(*entries: Entry) -> list[OverdueFinding]:
     return [one.finding for one in assess(entries, NOW).listed]
 
 
@@ -44,14 +44,14 @@ def test_notification_is_overdue_when_it_was_not_worked_on_for_longer_than_the_q
     status: Status,
 ) -> None:
     assert findings(entry(status, SEND_QUEUE_LIFE)) == []
-    assert findings(entry(status, SEND_QUEUE_LIFE + MOMENT)) == [Finding.NOT_SENT]
+    assert findings(entry(status, SEND_QUEUE_LIFE + MOMENT)) == [OverdueFinding.NOT_SENT]
 
 
 @pytest.mark.parametrize("status", sorted(AWAITING_OUTCOME))
 def test_notification_is_overdue_when_it_has_had_no_outcome_for_72_hours(status: Status) -> None:
     assert timedelta(hours=72) == OUTCOME_LIFE
     assert findings(entry(status, OUTCOME_LIFE)) == []
-    assert findings(entry(status, OUTCOME_LIFE + MOMENT)) == [Finding.NO_OUTCOME]
+    assert findings(entry(status, OUTCOME_LIFE + MOMENT)) == [OverdueFinding.NO_OUTCOME]
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - UNSENT - AWAITING_OUTCOME))
@@ -77,12 +77,12 @@ def test_outcome_is_waited_for_from_when_ses_accepted_though_an_event_came_later
     key = NotificationKey("0" * 32, "order_confirmation")
     accepted = NOW - OUTCOME_LIFE - MOMENT
     delayed = Entry(key, Status.DELAYED, 1, 0, accepted, NOW - timedelta(hours=1), sent_at=accepted)
-    assert findings(delayed) == [Finding.NO_OUTCOME]
+    assert findings(delayed) == [OverdueFinding.NO_OUTCOME]
 
 
 def test_notification_is_only_counted_when_it_has_been_overdue_for_longer_than_the_reported_days() -> None:
     last = SEND_QUEUE_LIFE + timedelta(days=REPORTED_DAYS)
-    assert findings(entry(Status.SENDING, last)) == [Finding.NOT_SENT]
+    assert findings(entry(Status.SENDING, last)) == [OverdueFinding.NOT_SENT]
     result = assess([entry(Status.SENDING, last + MOMENT)], NOW)
     assert (result.overdue, result.listed, result.older) == (0, [], 1)
 
@@ -91,14 +91,14 @@ def test_newest_are_listed_and_all_are_counted_when_there_are_many() -> None:
     ages = [SEND_QUEUE_LIFE + timedelta(minutes=minute) for minute in range(1, LISTED + 21)]
     result = assess([entry(Status.READY, age, number) for number, age in enumerate(ages)], NOW)
     assert [one.since for one in result.listed] == [NOW - age for age in ages[:LISTED]]
-    assert result.counts == {Finding.NOT_SENT: LISTED + 20}
+    assert result.counts == {OverdueFinding.NOT_SENT: LISTED + 20}
 
 
 def test_both_kinds_are_counted_together() -> None:
     result = assess(
         [entry(Status.READY, SEND_QUEUE_LIFE * 2, 1), entry(Status.SENT, OUTCOME_LIFE * 2, 2)], NOW
     )
-    assert result.counts == {Finding.NOT_SENT: 1, Finding.NO_OUTCOME: 1}
+    assert result.counts == {OverdueFinding.NOT_SENT: 1, OverdueFinding.NO_OUTCOME: 1}
     assert result.overdue == 2
 
 
@@ -114,7 +114,7 @@ def test_account_says_for_each_of_the_last_whole_days_how_many_have_each_status(
         ],
         NOW,
     )
-    newest, *before = result.accounts
+    newest, *before = result.days
     assert (newest.day, newest.notifications, newest.resends) == (date(2026, 11, 23), 3, 1)
     assert newest.statuses == {"DELIVERED": 2, "BOUNCED": 1}
     assert [account.day for account in before] == [date(2026, 11, day) for day in range(22, 16, -1)]
@@ -123,21 +123,21 @@ def test_account_says_for_each_of_the_last_whole_days_how_many_have_each_status(
 
 def test_days_are_those_of_utc_whatever_the_time_zone_of_the_moments() -> None:
     late = datetime.fromisoformat("2026-11-23T23:30:00-05:00")
-    assert assess([], late).accounts[0].day == date(2026, 11, 23)
+    assert assess([], late).days[0].day == date(2026, 11, 23)
     begun = Entry(NotificationKey("0" * 32, "order_confirmation"), Status.SENT, 1, 0, late, late, late)
-    assert assess([begun], late + timedelta(days=1)).accounts[0].notifications == 1
+    assert assess([begun], late + timedelta(days=1)).days[0].notifications == 1
 
 
 def test_account_begins_with_the_first_moment_that_has_to_be_read() -> None:
-    start = overdue.earliest_accounted_for(NOW)
+    start = overdue.tallied_since(NOW)
     first, too_early = (NOW - start), (NOW - start) + MOMENT
     result = assess([entry(Status.FAILED, first), entry(Status.FAILED, too_early)], NOW)
-    assert result.accounts[-1].notifications == 1
+    assert result.days[-1].notifications == 1
 
 
-def test_status_of_a_later_release_is_accounted_for_and_never_overdue() -> None:
+def test_status_of_a_later_release_is_tallied_and_never_overdue() -> None:
     result = assess([entry("READ_BY_CUSTOMER", timedelta(hours=30))], NOW)
-    assert result.accounts[1].statuses == {"READ_BY_CUSTOMER": 1}
+    assert result.days[1].statuses == {"READ_BY_CUSTOMER": 1}
     assert result.overdue + result.older == 0
 
 
@@ -173,14 +173,14 @@ def test_findings_are_the_same_in_whatever_order_the_ledger_is_read(
     there = assess(entries, NOW)
     random.shuffle(entries)
     back = assess(entries, NOW)
-    assert (back.counts, back.older, back.accounts) == (there.counts, there.older, there.accounts)
+    assert (back.counts, back.older, back.days) == (there.counts, there.older, there.days)
     assert [one.due for one in back.listed] == [one.due for one in there.listed]
 
 
 @given(ENTRIES)
 def test_accounts_add_up_to_what_was_begun_on_their_days(entries: list[Entry]) -> None:
-    start, end = overdue.earliest_accounted_for(NOW), datetime(2026, 11, 24, tzinfo=UTC)
+    start, end = overdue.tallied_since(NOW), datetime(2026, 11, 24, tzinfo=UTC)
     begun = [one for one in entries if start <= one.created_at < end]
-    accounts = assess(entries, NOW).accounts
-    assert sum(account.notifications for account in accounts) == len(begun)
-    assert sum(account.resends for account in accounts) == sum(one.resends for one in begun)
+    days = assess(entries, NOW).days
+    assert sum(day.notifications for day in days) == len(begun)
+    assert sum(day.resends for day in days) == sum(one.resends for one in begun)

@@ -72,11 +72,11 @@ class FakeSes:
 
 @dataclass
 class DeadLetters:
-    letters: list[tuple[str, str, str, str]] = field(default_factory=list)
+    messages: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def put(self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None) -> None:
         assert correlation_id == CORRELATION_ID
-        self.letters.append((body, field, reason, email_type))
+        self.messages.append((body, field, reason, email_type))
 
 
 class Given:
@@ -358,8 +358,8 @@ def test_malformed_event_goes_to_the_dead_letters_with_its_field_and_sends_nothi
 ) -> None:
     result = given.receive(body)
     assert (result.outcome, result.retry_after_seconds) == (Outcome.REFUSED, None)
-    [(letter, named, reason, _)] = given.dead_letters.letters
-    assert (letter, named) == (body, field)
+    [(message, named, reason, _)] = given.dead_letters.messages
+    assert (message, named) == (body, field)
     assert reason
     assert given.ses.accepted == []
     assert given.ledger.items == {}
@@ -369,7 +369,7 @@ def test_old_event_is_a_duplicate_when_its_email_was_sent(given: Given) -> None:
     given.receive()
     given.now += timedelta(hours=80)
     assert given.receive().outcome is Outcome.DUPLICATE
-    assert given.dead_letters.letters == []
+    assert given.dead_letters.messages == []
 
 
 @pytest.mark.parametrize("answer", [LOST_ANSWER, refusal(Certainty.LATER)])
@@ -380,7 +380,7 @@ def test_old_event_goes_to_the_dead_letters_when_it_is_not_known_to_be_sent(
     given.receive()
     given.now += timedelta(hours=80)
     assert given.receive().outcome is Outcome.REFUSED
-    [(_, field, reason, _)] = given.dead_letters.letters
+    [(_, field, reason, _)] = given.dead_letters.messages
     assert (field, reason) == ("ordered_at", "is older than the maximum event age of 72 h")
 
 
@@ -426,7 +426,7 @@ def test_resend_of_an_old_order_counts_its_age_from_when_it_was_asked_for(given:
     given.now += timedelta(hours=73)
     again = {"id": "2", "requested_at": (START + timedelta(days=100)).isoformat()}
     assert given.receive(order(resend=again)).outcome is Outcome.REFUSED
-    assert given.dead_letters.letters[0][1] == "resend.requested_at"
+    assert given.dead_letters.messages[0][1] == "resend.requested_at"
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ def test_resend_of_an_old_order_counts_its_age_from_when_it_was_asked_for(given:
 )
 def test_malformed_resend_is_refused(given: Given, resend: object) -> None:
     assert given.receive(order(resend=resend)).outcome is Outcome.REFUSED
-    assert given.dead_letters.letters[0][1].startswith("resend")
+    assert given.dead_letters.messages[0][1].startswith("resend")
 
 
 def test_correlation_id_of_the_message_goes_to_ses_and_into_the_record() -> None:

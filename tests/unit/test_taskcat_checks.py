@@ -28,7 +28,7 @@ class FakeRegion(Region):
         sent = [order_key(order.order_id) for order in self.orders.sent]
         self.ledger = list(sent)
         self.accepted: list[str] | None = list(sent)
-        self.letters = {
+        self.refused = {
             self.orders.malformed.body: {"error_field": "items", "error_reason": "must not be empty"}
         }
         self.waiting: dict[str, int] = {}
@@ -41,10 +41,10 @@ class FakeRegion(Region):
         return None if self.accepted is None else [{"tags": {"order_key": key}} for key in self.accepted]
 
     def refusal(self, order: Order) -> dict[str, str] | None:
-        return self.letters.get(order.body)
+        return self.refused.get(order.body)
 
     def depth(self, queue: str) -> int:
-        return len(self.letters) if queue == checks.DEAD_LETTERS else self.waiting.get(queue, 0)
+        return len(self.refused) if queue == checks.DEAD_LETTERS else self.waiting.get(queue, 0)
 
     def record(self, order: Any) -> dict[str, Any] | None:
         return self.records.get(order.order_id)
@@ -131,15 +131,15 @@ def test_refusal_is_right_when_the_dead_letter_tells_why(region: FakeRegion) -> 
     assert checks.malformed_order_is_refused(region, []) == "items: must not be empty"
 
 
-@pytest.mark.parametrize("letters", [{}, {"another": {"error_field": "a", "error_reason": "b"}}])
-def test_refusal_is_wrong_when_the_order_is_no_dead_letter(region: FakeRegion, letters: Any) -> None:
-    region.letters = letters
+@pytest.mark.parametrize("refused", [{}, {"another": {"error_field": "a", "error_reason": "b"}}])
+def test_refusal_is_wrong_when_the_order_is_no_dead_letter(region: FakeRegion, refused: Any) -> None:
+    region.refused = refused
     with pytest.raises(CheckFailedError, match="in vain for the dead letter"):
         checks.malformed_order_is_refused(region, [])
 
 
 def test_refusal_is_wrong_when_the_dead_letter_does_not_tell_why(region: FakeRegion) -> None:
-    region.letters = {region.orders.malformed.body: {"email_type": "order_confirmation"}}
+    region.refused = {region.orders.malformed.body: {"email_type": "order_confirmation"}}
     with pytest.raises(CheckFailedError, match="does not tell why"):
         checks.malformed_order_is_refused(region, [])
 
@@ -176,7 +176,7 @@ def test_region_is_wrong_when_ses_has_accepted_a_mail_twice(region: FakeRegion) 
 
 
 def test_region_is_wrong_when_it_has_another_regions_dead_letter(region: FakeRegion) -> None:
-    region.letters[elsewhere().malformed.body] = {}
+    region.refused[elsewhere().malformed.body] = {}
     with pytest.raises(CheckFailedError, match="dead-letter queue has 2 messages"):
         checks.nothing_is_elsewhere(region, [])
 

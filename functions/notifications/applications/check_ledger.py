@@ -8,7 +8,7 @@ from typing import Any
 from notifications import metric_names, overdue, telemetry
 from notifications.clients import Clients
 from notifications.ledger_scan import LedgerScan
-from notifications.overdue import Findings, Overdue
+from notifications.overdue import Assessment, Overdue
 from notifications.settings import CheckSettings
 
 
@@ -18,36 +18,34 @@ class Application:
     def __init__(self, settings: CheckSettings, clients: Clients) -> None:
         self._scan = LedgerScan(clients.dynamodb(), settings.ledger_table_name)
 
-    def check(self, now: datetime) -> Findings:
+    def check(self, now: datetime) -> Assessment:
         """Read the ledger; log and count what is found, which is all that is done about it."""
-        entries = self._scan.entries(
-            overdue.UNSENT | overdue.AWAITING_OUTCOME, overdue.earliest_accounted_for(now)
-        )
-        findings = overdue.assess(entries, now)
-        _log(findings, now)
+        entries = self._scan.entries(overdue.UNSENT | overdue.AWAITING_OUTCOME, overdue.tallied_since(now))
+        found = overdue.assess(entries, now)
+        _log(found, now)
         # Zero is emitted too: a day without the metric is a day without the check.
-        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, findings.overdue)
+        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, found.overdue)
         telemetry.flush()
-        return findings
+        return found
 
 
-def _log(findings: Findings, now: datetime) -> None:
-    for account in findings.accounts:
+def _log(found: Assessment, now: datetime) -> None:
+    for tally in found.days:
         telemetry.logger.info(
-            "account",
-            day=account.day.isoformat(),
-            notifications=account.notifications,
-            statuses=account.statuses,
-            resends=account.resends,
+            "tally",
+            day=tally.day.isoformat(),
+            notifications=tally.notifications,
+            statuses=tally.statuses,
+            resends=tally.resends,
         )
-    for one in findings.listed:
+    for one in found.listed:
         telemetry.logger.warning("overdue", **_log_fields(one, now))
     telemetry.logger.info(
         "check",
-        overdue=findings.overdue,
-        by_finding=findings.counts,
-        not_listed=findings.overdue - len(findings.listed),
-        overdue_longer=findings.older,
+        overdue=found.overdue,
+        by_finding=found.counts,
+        not_listed=found.overdue - len(found.listed),
+        overdue_longer=found.older,
     )
 
 

@@ -12,7 +12,7 @@ from moto import mock_aws
 from notifications.keys import order_key
 from notifications.ledger import Status
 from ops import ledger_view
-from ops.ledger import find_order
+from ops.ledger_lookup import find_order
 
 
 def record(**changes: Any) -> dict[str, Any]:

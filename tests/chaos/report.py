@@ -16,7 +16,7 @@ DEAD_ORDER_QUEUES = ("SendDeadLetterQueueUrl", "OrderEventsUndeliveredQueueUrl")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Report:
     """The counts of a run. Orders are named by their ids.
 
     Parameters
@@ -79,14 +79,14 @@ class Verdict:
         return not (self.wrong_orders or self.not_refused or self.events_left or self.missed_faults)
 
 
-def judge(system: System, orders: Orders, hits: dict[str, int], *, seed: int, seconds: float) -> Verdict:
+def judge(system: System, orders: Orders, hits: dict[str, int], *, seed: int, seconds: float) -> Report:
     """Count, once everything has settled."""
     keys = {id_: order_key(id_) for id_ in orders.all_valid}
     accepted = Counter(message["tags"]["order_key"] for message in system.control.accepted())
     dead = {body for queue in DEAD_ORDER_QUEUES for body in system.dead_letters(queue)}
     records = _records(system)
     own = [records[key] for key in keys.values() if key in records]
-    return Verdict(
+    return Report(
         seed=seed,
         seconds=round(seconds, 1),
         orders=len(orders.valid),
