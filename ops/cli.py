@@ -42,7 +42,6 @@ HEADINGS: dict[str, dict[str, str]] = {
         "deploy": "deploy.deploy",
         "smoke": "smoke.smoke",
         "artifacts": "deploy.artifacts",
-        "nest": "deploy.nest",
         "destroy": "deploy.destroy",
     },
     "On this machine": {"demo": "demo.demo", "local": "local"},

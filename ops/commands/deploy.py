@@ -1,4 +1,4 @@
-"""The commands that change what is deployed: `artifacts`, `deploy`, `nest`, `destroy`."""
+"""The commands that change what is deployed: `artifacts`, `deploy`, `destroy`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from ops.deploying import artifacts as releases
 from ops.deploying import destruction, environments, plan_view, rollout, templates
 from ops.deploying.deployment import Plan
 from ops.deploying.environments import Target
-from ops.deploying.rollout import Result
 from ops.output import Progress, answers, plain, print_json, table
 
 OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
@@ -73,20 +72,21 @@ def deploy(
     result = rollout.deploy(
         to, stack or templates.ROOT, Terminal(yes, as_json), Progress(), only_plan=only_plan
     )
-    _finish(to, result, as_json=as_json)
-
-
-def nest(
-    env: OneEnv,
-    region: Region = None,
-    only_plan: OnlyPlan = False,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Hand the stacks of an environment, deployed alone so far, over to a new root."""
-    to = _target(env, region)
-    result = rollout.nest(to, Terminal(yes, as_json), Progress(), only_plan=only_plan)
-    _finish(to, result, as_json=as_json)
+    if as_json:
+        print_json(
+            {
+                "environment": to.environment.name,
+                "account": to.aws.account,
+                "region": to.aws.region,
+                "stack": result.stack_name,
+                "plans": [plan_view.as_json(plan) for plan in result.plans],
+                "outcome": result.deployed.outcome if result.deployed else None,
+                "outputs": result.deployed.outputs if result.deployed else {},
+            }
+        )
+    if result.is_declined:
+        Progress().done("nothing was changed", "!")
+        raise typer.Exit(NO)
 
 
 def destroy(
@@ -125,9 +125,7 @@ def destroy(
     if rows:
         answers().print(table("", "Type", "Id", "", rows=rows))
     if done.kept:
-        Progress().done(
-            "the next deployment stack by stack adopts what was kept; --delete-data deletes it", "!"
-        )
+        Progress().done("docs/deployment.md says how to bring it back; --delete-data deletes it", "!")
 
 
 def _target(env: str | None, region: str | None) -> Target:
@@ -135,21 +133,3 @@ def _target(env: str | None, region: str | None) -> Target:
     if to.environment.name != environments.LOCAL and (lines := to.environment.placeholders()):
         Progress().done(f"still an example's values: {'; '.join(lines)}", "!")
     return to
-
-
-def _finish(to: Target, result: Result, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "environment": to.environment.name,
-                "account": to.aws.account,
-                "region": to.aws.region,
-                "stack": result.stack_name,
-                "plans": [plan_view.as_json(plan) for plan in result.plans],
-                "outcome": result.deployed.outcome if result.deployed else None,
-                "outputs": result.deployed.outputs if result.deployed else {},
-            }
-        )
-    if result.is_declined:
-        Progress().done("nothing was changed", "!")
-        raise typer.Exit(NO)

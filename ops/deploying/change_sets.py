@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         ResourceChangeTypeDef,
     )
 
-Action = Literal["add", "change", "replace", "may replace", "remove", "import"]
-Kind = Literal["CREATE", "UPDATE", "IMPORT"]
+Action = Literal["add", "change", "replace", "may replace", "remove"]
+Kind = Literal["CREATE", "UPDATE"]
 
 TIMEOUT_SECONDS = 600.0
 """How long a change set is waited for."""
@@ -196,8 +196,6 @@ def _action(resource: ResourceChangeTypeDef) -> Action:
             return "add"
         case "Remove", _:
             return "remove"
-        case "Import", _:
-            return "import"
         case _, "True":
             return "replace"
         case _, "Conditional":

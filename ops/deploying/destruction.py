@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ops.deploying import deployment, environments, kept, templates
+from ops.deploying import deployment, environments, retained, templates
 from ops.deploying.environments import Target
-from ops.deploying.kept import Kept
+from ops.deploying.retained import Retained
 from ops.deploying.rollout import Operator, check_stack
 from ops.errors import OwnershipError, StackMissingError
 from ops.output import Progress
@@ -23,8 +23,8 @@ class Destroyed:
     """
 
     stack_names: list[str]
-    kept: list[Kept]
-    deleted: list[tuple[Kept, str]]
+    kept: list[Retained]
+    deleted: list[tuple[Retained, str]]
 
 
 def destroy(
@@ -48,7 +48,7 @@ def destroy(
     """
     doomed = _doomed(of, stack)
     children = [stack] if stack else list(templates.children())
-    left = [one for child in children for one in kept.find(of.aws, of.environment, child)]
+    left = [one for child in children for one in retained.find(of.aws, of.environment, child)]
     names = [of.environment.stack_name(name) for name in doomed]
     if not names and not (delete_data and left):
         raise StackMissingError(
@@ -64,13 +64,13 @@ def destroy(
         return None
     for name in names:
         _delete(of, name, progress)
-    left = [one for child in children for one in kept.find(of.aws, of.environment, child)]
+    left = [one for child in children for one in retained.find(of.aws, of.environment, child)]
     if not delete_data:
         return Destroyed(names, left, [])
     deleted = []
     for one in left:
         with progress.doing(f"deleting {one.physical_id}"):
-            deleted.append((one, kept.delete(of.aws, one)))
+            deleted.append((one, retained.delete(of.aws, one)))
     return Destroyed(names, [], deleted)
 
 

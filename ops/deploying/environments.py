@@ -142,8 +142,8 @@ def check_owner(client: CloudFormationClient, environment: Environment, stack: s
         alone = [environment.stack_name(name) for name in standing_alone(client, environment)]
         raise OwnershipError(
             f"The stacks of {env} stand alone: {', '.join(alone)}.",
-            f"Deploy one with `notify deploy --env {env} --stack NAME`, or hand them over to root with "
-            f"`notify nest --env {env}`.",
+            f"Deploy one with `notify deploy --env {env} --stack NAME`. docs/deployment.md says under "
+            "'From single stacks to root' how root comes to own them.",
         )
 
 

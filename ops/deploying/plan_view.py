@@ -14,7 +14,6 @@ from ops.output import plain, table
 
 MARKS: dict[Action, tuple[str, str]] = {
     "add": ("+", "green"),
-    "import": ("<", "green"),
     "change": ("~", "yellow"),
     "replace": ("!", "bold red"),
     "may replace": ("?", "bold red"),
@@ -22,7 +21,6 @@ MARKS: dict[Action, tuple[str, str]] = {
 }
 DONE: dict[Action, str] = {
     "add": "added",
-    "import": "imported",
     "change": "changed",
     "replace": "replaced",
     "may replace": "perhaps replaced",

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from ops.deploying import artifacts, deployment, environments, kept, protection, templates
-from ops.deploying.artifacts import Release
+from ops.deploying import artifacts, deployment, environments, protection, retained, templates
 from ops.deploying.deployment import Executed, Plan
 from ops.deploying.environments import Target
-from ops.deploying.stack_events import NESTED_STACK
-from ops.errors import InputError, OwnershipError, StackMissingError
+from ops.errors import InputError, OwnershipError
 from ops.output import Progress
 
 
@@ -70,7 +68,7 @@ def deploy(
     InputError
         There is no such stack.
     OwnershipError
-        It would give the environment a second owner.
+        It would give the environment a second owner, or meet what a deleted stack has left.
     StackMissingError
         A stack that it needs outputs of is not deployed.
     DeploymentError
@@ -79,18 +77,12 @@ def deploy(
     check_stack(stack)
     client, environment = to.aws.cloudformation, to.environment
     environments.check_owner(client, environment, stack)
-    is_new = not environments.is_there(client, environment.stack_name(stack))
-    left = _left_behind(to, stack) if is_new else []
+    name = environment.stack_name(stack)
+    if not environments.is_there(client, name):
+        _check_nothing_is_retained(to, stack)
     release = artifacts.publish(to.aws, environment, progress, poll_seconds=to.poll_seconds)
     settings = environments.resolve(client, environment, stack, release.parameters)
-    name = environment.stack_name(stack)
     result = Result(name)
-    if left:
-        adoption = kept.prepare_adoption(client, name, settings, left, poll_seconds=to.poll_seconds)
-        question = f"Adopt what an earlier {stack} stack has left?"
-        if not _go_on(to, adoption, operator, result, question, only_plan=only_plan):
-            return result
-        _execute(to, adoption, progress)
     plan = deployment.prepare(client, name, release.template(stack), settings, poll_seconds=to.poll_seconds)
     if _go_on(to, plan, operator, result, f"Deploy {name}?", only_plan=only_plan):
         try:
@@ -98,48 +90,6 @@ def deploy(
         finally:
             if environments.is_there(client, name):
                 protection.protect(client, name, terminable=stack != templates.ROOT)
-    return result
-
-
-def nest(to: Target, operator: Operator, progress: Progress, *, only_plan: bool = False) -> Result:
-    """Hand the stacks that stand alone over to a new root, by import: nothing of theirs changes.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-nested-stacks.html
-
-    Raises
-    ------
-    OwnershipError
-        Root is there already.
-    StackMissingError
-        A stack is not deployed, or not as the working tree has it: the import compares templates.
-    DeploymentError
-        CloudFormation refused it.
-    """
-    client, environment = to.aws.cloudformation, to.environment
-    name = environment.stack_name()
-    if environments.is_there(client, name):
-        raise OwnershipError(
-            f"{name} is there already.", f"Deploy it with `notify deploy --env {environment.name}`."
-        )
-    release = artifacts.publish(to.aws, environment, progress, poll_seconds=to.poll_seconds)
-    resources, imports = {}, []
-    for child in templates.children():
-        definition, stack_id = _as_nested(to, child, release)
-        resources[templates.nested_id(child)] = definition
-        imports.append(
-            {
-                "ResourceType": NESTED_STACK,
-                "LogicalResourceId": templates.nested_id(child),
-                "ResourceIdentifier": {"StackId": stack_id},
-            }
-        )
-    plan = kept.prepare_import(
-        client, name, {"Resources": resources}, {}, imports, poll_seconds=to.poll_seconds
-    )
-    result = Result(name)
-    if _go_on(to, plan, operator, result, f"Hand these stacks over to {name}?", only_plan=only_plan):
-        result.deployed = _execute(to, plan, progress)
-        client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
     return result
 
 
@@ -155,46 +105,17 @@ def check_stack(stack: str) -> None:
         raise InputError(f"There is no stack {stack!r}.", f"stacks/ has {', '.join(templates.children())}.")
 
 
-def _left_behind(to: Target, stack: str) -> list[kept.Kept]:
-    """What an earlier deployment has left of a stack that is to be made.
-
-    Root cannot adopt it: an import reaches no further than the stack that it is made for.
-    """
-    if stack != templates.ROOT:
-        return kept.find(to.aws, to.environment, stack)
-    left = [one for child in templates.children() for one in kept.find(to.aws, to.environment, child)]
+def _check_nothing_is_retained(to: Target, stack: str) -> None:
+    """CloudFormation would find a name of a new stack taken, when half of the stack is made."""
+    children = templates.children() if stack == templates.ROOT else [stack]
+    left = [one for child in children for one in retained.find(to.aws, to.environment, child)]
     if left:
-        env = to.environment.name
+        only = "" if stack == templates.ROOT else f" --stack {stack}"
         raise OwnershipError(
-            f"An earlier deployment of {env} has left {len(left)} resources that hold data.",
-            f"Go on with it: `notify deploy --env {env} --stack NAME` adopts it, for each of "
-            f"{', '.join(templates.children())} in this order; then `notify nest --env {env}`. "
-            f"Or delete it: `notify destroy --env {env} --delete-data`.",
+            f"A deleted stack has left what holds data: {', '.join(map(str, left))}.",
+            "Bring it back by an import, as docs/deployment.md says under 'Bringing data back', "
+            f"or delete it: `notify destroy --env {to.environment.name}{only} --delete-data`.",
         )
-    return []
-
-
-def _as_nested(to: Target, child: str, release: Release) -> tuple[dict[str, Any], str]:
-    """A stack that stands alone, as root is to describe it, and its id."""
-    name = to.environment.stack_name(child)
-    stack = deployment.find_stack(to.aws.cloudformation, name)
-    deploy_it = f"Deploy it first: `notify deploy --env {to.environment.name} --stack {child}`."
-    if stack is None:
-        raise StackMissingError(f"Stack {name} is not deployed.", deploy_it)
-    template: Any = to.aws.cloudformation.get_template(StackName=name)["TemplateBody"]
-    if template != templates.path(child).read_text():
-        raise StackMissingError(f"Stack {name} is not as stacks/{child}.yaml has it.", deploy_it)
-    definition = {
-        "Type": NESTED_STACK,
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": {
-            **release.template(child),
-            "Parameters": deployment.parameters_of(stack),
-            "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in stack.get("Tags", [])],
-        },
-    }
-    return definition, stack["StackId"]
 
 
 def _go_on(

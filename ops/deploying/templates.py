@@ -103,28 +103,6 @@ def nested_id(name: str) -> str:
     return f"{name.capitalize()}Stack"
 
 
-def only(name: str, logical_ids: set[str]) -> dict[str, Any]:
-    """The template with some of its resources, to import just these.
-
-    A property that refers to any other resource is left out: an update with the whole template adds it.
-    """
-    document = load(name).document
-    others = load(name).resources.keys() - logical_ids
-    resources = {}
-    for logical_id in sorted(logical_ids):
-        definition = load(name).resources[logical_id]
-        properties = {
-            key: value
-            for key, value in definition.get("Properties", {}).items()
-            if not others & _references(value)
-        }
-        resources[logical_id] = definition | {"Properties": properties}
-    kept: dict[str, Any] = {
-        key: document[key] for key in ("Parameters", "Mappings", "Conditions") if key in document
-    }
-    return {**kept, "Resources": resources}
-
-
 def _references(value: Any) -> set[str]:
     """Logical ids and parameters that a value refers to."""
     if isinstance(value, list):

@@ -41,6 +41,11 @@ def run(workspace: Workspace, section: str, typed: str = YES) -> list[str]:
     return [workspace.run(command, typed) for command in commands]
 
 
+def script(section: str) -> str:
+    """All commands of a section, to be run in one shell."""
+    return "\n".join(markdown.code(PAGE, section))
+
+
 def client(workspace: Workspace, region: str = "us-east-1") -> Aws:
     return aws.local(workspace.emulator.endpoint_url, region)
 
@@ -100,9 +105,26 @@ def test_stacks_are_deployed_alone_and_handed_over_to_root_as_printed(workspace:
     assert {status(workspace, name) for name in names} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     deliver(workspace, *names)
 
-    run(workspace, "From single stacks to root")
+    workspace.run(script("From single stacks to root"), YES)
     assert status(workspace, ROOT) == "UPDATE_COMPLETE"
     deliver(workspace, ROOT)
+
+
+def test_what_a_removed_environment_has_left_is_brought_back_as_printed(workspace: Workspace) -> None:
+    workspace.notify("deploy", "--env", "dev", "--yes")
+    deliver(workspace, ROOT)
+    workspace.notify("destroy", "--env", "dev", "--yes")
+    left = holding_data(workspace)
+
+    workspace.run(script("Bringing data back"), YES)
+    assert holding_data(workspace) == left
+    deliver(workspace, *(f"{ROOT}-{name}" for name in templates.children()))
+
+    workspace.run(script("From single stacks to root"), YES)
+    assert holding_data(workspace) == left
+    deliver(workspace, ROOT)
+    planned = workspace.notify("deploy", "--env", "dev", "--plan")
+    assert "nothing changes" in planned.stdout
 
 
 def test_page_has_no_other_commands() -> None:
@@ -114,10 +136,25 @@ def test_page_has_no_other_commands() -> None:
         "From single stacks to root",
         "A second region",
         "Removing an environment",
+        "Bringing data back",
         "With rain",
     }
     with_commands = {name for name in markdown.headings(PAGE, "Deployment") if markdown.code(PAGE, name)}
     assert with_commands == tried
+
+
+def holding_data(workspace: Workspace) -> dict[str, object]:
+    """What holds data, by its ids, and the secret that finds records."""
+    aws = client(workspace)
+    secret = aws.client("secretsmanager").get_secret_value(SecretId=f"{ROOT}-recipient-hash")
+    groups = aws.client("logs").describe_log_groups()["logGroups"]
+    return {
+        "secret": (secret["ARN"], secret["SecretString"]),
+        "keys": [key["KeyId"] for key in aws.client("kms").list_keys()["Keys"]],
+        "tables": [aws.dynamodb.describe_table(TableName=f"{ROOT}-ledger")["Table"]["TableArn"]],
+        "queues": sorted(aws.sqs.list_queues()["QueueUrls"]),
+        "logs": sorted(group["logGroupName"] for group in groups),
+    }
 
 
 def release(workspace: Workspace, tag: str) -> None:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ops import cli
-from tests.runbooks import aws_cli
+from tests.support import aws_cli
 
 OF_THE_SHELL = {
     *("curl", "date", "echo", "export", "git", "grep", "make", "printf", "sed", "seq", "test", "tr"),

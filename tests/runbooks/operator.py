@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from pathlib import Path
 
 from tests.runbooks import pages
 from tests.runbooks.pages import Page
-from tests.support.system import PROJECT, wait_for
+from tests.support.system import wait_for
 from tests.support.workspace import Workspace
 
 YES = "y\n" * 3
@@ -65,18 +63,7 @@ class Terminal:
     def _variables(self) -> dict[str, str]:
         unknown = set(self.placeholders) - set(pages.placeholders())
         assert not unknown, f"the index page sets no {unknown}"
-        variables = self.workspace.variables
-        return (
-            variables
-            | {
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_CONFIG_FILE": os.devnull,
-                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-                "PATH": os.pathsep.join([str(_commands(self.workspace.folder.parent)), variables["PATH"]]),
-            }
-            | dict(self.placeholders)
-        )
+        return self.workspace.variables | dict(self.placeholders)
 
 
 @dataclass(frozen=True)
@@ -148,16 +135,3 @@ class Reader:
             f"{self.page.name}: {block}\n(exit {done.exit_code})\n{done.output}"
         )
         return done
-
-
-def _commands(folder: Path) -> Path:
-    """A folder with `aws`, for the PATH."""
-    commands = folder / "commands"
-    if not commands.exists():
-        commands.mkdir()
-        script = commands / "aws"
-        script.write_text(
-            f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m tests.runbooks.aws_cli "$@"\n'
-        )
-        script.chmod(0o755)
-    return commands

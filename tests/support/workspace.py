@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ci.emulator.server import Emulator
+from tests.support import aws_cli
 from tests.support.system import FAST, PROJECT
 
 PARTS = ("ci", "functions", "ops", "parameters", "stacks", "pyproject.toml", "uv.lock")
@@ -53,12 +55,19 @@ class Workspace:
         assert done.returncode == 0, f"{script}\n{done.stdout}"
         return done.stdout
 
+    @cached_property
+    def commands(self) -> Path:
+        """A folder with `aws`."""
+        return aws_cli.install(self.folder.parent / "commands")
+
     @property
     def variables(self) -> dict[str, str]:
         """Environment in which the AWS is the emulator."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | {
-            "PATH": os.pathsep.join([str(PROJECT / ".tools" / "bin"), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(self.commands), str(PROJECT / ".tools" / "bin"), os.environ["PATH"]]
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             # `uv run` takes the environment that this test runs in, as it is, and the tree's own modules.
             "UV_FROZEN": "1",
@@ -67,6 +76,10 @@ class Workspace:
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(self.folder / "functions")]),
             "AWS_ENDPOINT_URL": self.emulator.endpoint_url,
             "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def edit(self, path: str, old: str, new: str) -> None:

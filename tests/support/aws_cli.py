@@ -1,4 +1,4 @@
-"""The part of the AWS CLI that the runbooks use: `aws SERVICE OPERATION --option value …`, as real calls.
+"""The part of the AWS CLI that the docs use: `aws SERVICE [wait] OPERATION --option value …`, as real calls.
 
 The project does not install the AWS CLI, which operators have; botocore has its services, operations and
 options. What is here behaves as documented: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage.html
@@ -20,7 +20,9 @@ import jmespath
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel, Shape
+from botocore.waiter import SingleWaiterConfig
 
+PROJECT = Path(__file__).resolve().parents[2]
 SCALARS = {"integer": int, "long": int, "double": float, "float": float, "string": str}
 SESSION = botocore.session.get_session()
 FAILED, USAGE = 254, 252
@@ -33,11 +35,18 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """A command line that has been understood."""
+    """A command line that has been understood.
+
+    Parameters
+    ----------
+    waiter
+        What is waited for by the operation.
+    """
 
     service: str
     operation: OperationModel
     parameters: dict[str, Any]
+    waiter: str | None = None
     query: str = "@"
     output: str = "json"
     region: str | None = None
@@ -47,6 +56,10 @@ class Command:
 def parse(arguments: Sequence[str]) -> Command:
     """Understand a command line, without the leading `aws`."""
     service, operation_name, *rest = arguments
+    waiter = None
+    if operation_name == "wait":
+        waiter, *rest = rest
+        operation_name = _option(_waiter(service, waiter).operation)
     model = _operation(service, operation_name)
     members = model.input_shape.members if model.input_shape else {}
     known = {_option(name): (name, shape) for name, shape in members.items()}
@@ -68,7 +81,7 @@ def parse(arguments: Sequence[str]) -> Command:
     if missing:
         raise UsageError(f"aws {service} {operation_name} lacks {', '.join(sorted(missing))}")
     jmespath.compile(own.get("query", "@"))
-    return Command(service, model, parameters, outfile=outfile, **own)
+    return Command(service, model, parameters, waiter, outfile=outfile, **own)
 
 
 def run(command: Command) -> str:
@@ -78,6 +91,10 @@ def run(command: Command) -> str:
         command.region or os.environ["AWS_REGION"],
         endpoint_url=os.environ["AWS_ENDPOINT_URL"],
     )
+    if command.waiter:
+        waiter = client.get_waiter(command.waiter.replace("-", "_"))
+        waiter.wait(**command.parameters, WaiterConfig={"Delay": 1})
+        return ""
     method = xform_name(command.operation.name)
     if client.can_paginate(method):
         answer = client.get_paginator(method).paginate(**command.parameters).build_full_result()
@@ -105,6 +122,14 @@ def _operation(service: str, name: str) -> OperationModel:
     raise UsageError(f"aws {service} has no operation {name}")
 
 
+def _waiter(service: str, name: str) -> SingleWaiterConfig:
+    waiters = SESSION.get_waiter_model(service)
+    for each in waiters.waiter_names:
+        if _option(each) == name:
+            return waiters.get_waiter(each)
+    raise UsageError(f"aws {service} wait has no {name}")
+
+
 def _option(name: str) -> str:
     return xform_name(name, "-")
 
@@ -125,9 +150,11 @@ def _options(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
 def _value(shape: Shape, values: list[str]) -> Any:
     if shape.type_name == "boolean" and not values:
         return True
-    if shape.type_name == "list" and not values[0].startswith("["):
+    if shape.type_name == "list" and not values[0].startswith(("[", "file://")):
         return [_value(shape.member, [value]) for value in values]  # type: ignore[attr-defined]
     [value] = values
+    if value.startswith("file://"):
+        value = Path(value.removeprefix("file://")).read_text()
     if shape.type_name in SCALARS:
         return SCALARS[shape.type_name](value)
     try:
@@ -147,6 +174,15 @@ def _text(found: Any) -> list[str]:
 
 def _cell(value: Any) -> str:
     return "None" if value is None else str(value)
+
+
+def install(folder: Path) -> Path:
+    """Make a folder with `aws`, for the PATH."""
+    folder.mkdir()
+    script = folder / "aws"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m {__name__} "$@"\n')
+    script.chmod(0o755)
+    return folder
 
 
 def main() -> int:
