@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
-from ci.emulator.server import PortInUseError, StartError, serve, start
+from ci.emulator.process import Emulator, StartError
+from ci.emulator.server import PortInUseError, listen, serve
 
 NOT_STARTED, PORT_TAKEN = 1, 3
 """Exit codes."""
@@ -17,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ci.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=4566, help="TCP port on 127.0.0.1; 0 takes any free one")
     parser.add_argument(
-        "--ready-file", type=Path, help="written as JSON (port, pid) once requests are answered"
+        "--socket", type=int, help="file descriptor of a socket that listens, instead of a port"
     )
     parser.add_argument(
         "--parent", type=int, help="process that started this one, and whose end also ends it"
@@ -31,10 +33,11 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.background:
-            started = start(arguments.port or None, arguments.log, outlives_caller=True)
-            print(json.dumps({"port": started.port, "pid": started.pid}))  # noqa: T201 - a command's answer
+            started = Emulator.start(arguments.log, port=arguments.port, outlives_caller=True)
+            print(json.dumps({"port": started.port, "pid": started.control.health()["pid"]}))  # noqa: T201 - a command's answer
             return 0
-        serve(arguments.port, arguments.ready_file, arguments.parent)
+        sock = listen(arguments.port) if arguments.socket is None else socket.socket(fileno=arguments.socket)
+        serve(sock, arguments.parent)
     except PortInUseError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return PORT_TAKEN

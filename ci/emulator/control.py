@@ -24,13 +24,16 @@ class ControlClient:
     ----------
     endpoint_url
         The emulator's address; anything but the loopback address is refused with ValueError.
+    timeout_seconds
+        How long a call may take.
     """
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         url = urlsplit(endpoint_url)
         if url.scheme != "http" or url.hostname not in ("127.0.0.1", "localhost"):
             raise ValueError(f"The emulator is only ever on 127.0.0.1, not at {endpoint_url}.")
         self._address = url.netloc
+        self._timeout_seconds = timeout_seconds
 
     def health(self) -> dict[str, Any]:
         """Return `{"status": "ok", "pid": …}` once requests are answered."""
@@ -83,7 +86,7 @@ class ControlClient:
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         # http.client knows no proxies: loopback is never behind one.
-        connection = HTTPConnection(self._address, timeout=TIMEOUT_SECONDS)
+        connection = HTTPConnection(self._address, timeout=self._timeout_seconds)
         try:
             connection.request(method, PREFIX + path, None if body is None else json.dumps(body))
             response = connection.getresponse()

@@ -11,8 +11,8 @@ from typing import Any
 
 import boto3
 
-from ci.emulator import server
 from ci.emulator.control import ControlClient
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.errors import InputError
 from ops.release.dependencies import Target as ArtifactTarget
@@ -68,7 +68,7 @@ class Target:
 @contextmanager
 def emulator(log_path: Path) -> Iterator[Target]:
     """Start an emulator on which functions may do what their roles allow, and stop it at the end."""
-    with server.start(None, log_path, {"AUTH": "true"}) as running:
+    with Emulator.start(log_path, {"AUTH": "true"}) as running:
         local = aws.local(running.endpoint_url)
         kept = {name: value for name, value in os.environ.items() if not names_another_place(name)}
         yield Target(

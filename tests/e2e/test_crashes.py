@@ -31,7 +31,7 @@ def hits(system: System) -> int:
 def workers(system: System, function: str) -> list[psutil.Process]:
     """Processes that run the function."""
     name = f"ministack-lambda-email-notifications-local-{function}-"
-    children = psutil.Process(system.emulator.pid).children(recursive=True)
+    children = psutil.Process(system.control.health()["pid"]).children(recursive=True)
     return [child for child in children if any(name in word for word in child.cmdline())]
 
 

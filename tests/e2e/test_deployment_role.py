@@ -15,8 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ci.emulator import server
-from ci.emulator.server import Emulator
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.aws import Aws
 from ops.deploying import environments, rollout
@@ -46,7 +45,7 @@ class Agrees:
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     log = tmp_path_factory.mktemp("role") / "emulator.log"
-    with server.start(None, log, {"AUTH": "true"}) as emulator:
+    with Emulator.start(log, {"AUTH": "true"}) as emulator:
         yield emulator
 
 

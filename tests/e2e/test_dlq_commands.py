@@ -251,11 +251,11 @@ class Operator:
     def __init__(self, system: System, folder: Path) -> None:
         self._system = system
         state = {
-            "pid": system.emulator.pid,
+            "pid": system.control.health()["pid"],
             "port": system.emulator.port,
             "endpoint": system.emulator.endpoint_url,
         }
-        assert State(**state)  # type: ignore[arg-type]
+        assert State(**state)
         (folder / "state.json").write_text(json.dumps(state))
         program = (
             f"import pathlib; from ops import local; local.FOLDER = pathlib.Path({str(folder)!r}); "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ci.emulator import server
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.aws import Aws
 from ops.deploying import templates
@@ -29,7 +29,7 @@ YES = "y\n" * 2
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with server.start(None, tmp_path / "emulator.log") as emulator:
+    with Emulator.start(tmp_path / "emulator.log") as emulator:
         emulator.control.set_ses(max_send_rate=200)
         yield workspaces.make(tmp_path / "tree", emulator)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ci.emulator import server
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.deploying import templates
 from ops.deploying.deployment import find_stack, outputs_of
@@ -28,7 +28,7 @@ ORDER_EVERY_SECONDS = 0.25
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """All stacks of dev, each deployed alone, in the order that their parameters ask for."""
     folder = tmp_path_factory.mktemp("independence")
-    with server.start(None, folder / "emulator.log") as emulator:
+    with Emulator.start(folder / "emulator.log") as emulator:
         made = workspaces.make(folder / "tree", emulator)
         emulator.control.set_ses(max_send_rate=200)
         for stack in templates.children():

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ci.emulator import server
+from ci.emulator.process import Emulator
 from ops import aws, cli
 from ops.release.dependencies import uv
 from tests.support.system import PROJECT, order, wait_for
@@ -34,7 +34,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An emulated account into which dev was deployed from this checkout."""
-    with server.start(None, tmp_path_factory.mktemp("emulator") / "log") as emulator:
+    with Emulator.start(tmp_path_factory.mktemp("emulator") / "log") as emulator:
         subprocess.run(
             [sys.executable, "-c", "from ops.cli import main; main()", "deploy", "--env", "dev", "--yes"],
             cwd=PROJECT,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ci.emulator import server
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.deploying.deployment import find_stack, outputs_of
 from ops.deploying.protection import STATEFUL_TYPES, nested_stacks
@@ -25,7 +25,7 @@ ROOT = f"email-notifications-{ENV}"
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Dev, deployed from nothing with one command."""
     folder = tmp_path_factory.mktemp("ownership")
-    with server.start(None, folder / "emulator.log") as emulator:
+    with Emulator.start(folder / "emulator.log") as emulator:
         made = workspaces.make(folder / "tree", emulator)
         emulator.control.set_ses(max_send_rate=200)
         made.notify("deploy", "--env", ENV, "--yes")

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 
 from ci.dynamodb_local import server as dynamodb_local
-from ci.emulator import server as emulator
+from ci.emulator.process import Emulator
 
 MOST_WORKERS = 16
 """Calls that tests have under way at once."""
@@ -21,7 +21,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A client of an engine. It does not retry: what an engine answers is what a test sees."""
     log_path = tmp_path_factory.mktemp("engine") / f"{request.param}.log"
     if request.param == "emulator":
-        with emulator.start(None, log_path) as running:
+        with Emulator.start(log_path) as running:
             yield client_of(running.endpoint_url)
         return
     if missing := dynamodb_local.missing_commands():

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from ci.emulator import server
-from ci.emulator.server import Emulator
+from ci.emulator.process import Emulator
 from ci.rain import binary
 from ops import aws
 from ops.deploying import deployment
@@ -74,7 +73,7 @@ class Shell:
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Emulator]:
-    with server.start(None, tmp_path / "emulator.log") as emulator:
+    with Emulator.start(tmp_path / "emulator.log") as emulator:
         emulator.control.set_ses(max_send_rate=200)
         yield emulator
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ci.emulator import server
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.deploying.deployment import find_stack, outputs_of
 from tests.runbooks import pages
@@ -150,7 +150,7 @@ class Site:
 @contextmanager
 def deployed(folder: Path, **parameters: str) -> Iterator[Site]:
     """Deploy the environment from nothing, with what `parameters` changes of its file."""
-    with server.start(None, folder / "emulator.log") as emulator:
+    with Emulator.start(folder / "emulator.log") as emulator:
         workspace = workspaces.make(folder / "tree", emulator)
         workspace.set(ENV, SesRateSharePercent="100", **parameters)
         emulator.control.set_ses(max_send_rate=200)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci.emulator.server import Emulator
+from ci.emulator.process import Emulator
 from ops import aws
 from ops.deploying.deployment import find_stack, outputs_of
 from tests.runbooks import pages
@@ -20,7 +20,7 @@ from tests.support.system import PROJECT, System, wait_for
 from tests.support.workspace import Workspace
 
 SERVICE = "email-notifications-local"
-NOBODY = Emulator(port=9, pid=0, log_path=Path(os.devnull))
+NOBODY = Emulator(port=9)
 """The page starts the emulator, and says where it is."""
 
 
@@ -86,7 +86,7 @@ def test_drills(terminal: Terminal) -> None:
 def site_of(terminal: Terminal) -> Site:
     """What runs where the page says that it does."""
     endpoint = terminal.paste("printf %s $AWS_ENDPOINT_URL").output
-    emulator = Emulator(port=int(endpoint.rpartition(":")[2]), pid=0, log_path=Path(os.devnull))
+    emulator = Emulator(port=int(endpoint.rpartition(":")[2]))
     stack = find_stack(aws.local(endpoint).cloudformation, SERVICE)
     assert stack is not None
     return Site(terminal.workspace, System(emulator, outputs_of(stack)), SERVICE)

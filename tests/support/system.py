@@ -13,9 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ci.emulator import server
 from ci.emulator.control import ControlClient
-from ci.emulator.server import Emulator
+from ci.emulator.process import Emulator
 from notifications.email_types import EmailTypes
 from ops import aws
 from ops.aws import Aws
@@ -271,7 +270,7 @@ def deploy(clients: Aws, release: Release, settings: deployment.Settings) -> dep
 @contextmanager
 def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[System]:
     """Deploy root on a new emulator, with parameters/local.yaml and what `parameters` changes of it."""
-    with server.start(None, log) as emulator:
+    with Emulator.start(log) as emulator:
         prefix = artifacts(emulator)
         clients = aws.local(emulator.endpoint_url)
         settings = deployment.load_settings(PROJECT / "parameters" / "local.yaml")

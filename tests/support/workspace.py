@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ci.emulator.server import Emulator
+from ci.emulator.process import Emulator
 from tests.support import aws_cli
 from tests.support.system import FAST, PROJECT
 

@@ -8,7 +8,7 @@ import zipfile
 import boto3
 import pytest
 
-from ci.emulator.server import start
+from ci.emulator.process import Emulator
 from ci.emulator.tests.ses_feedback import Feedback
 
 REGION = "us-east-1"
@@ -16,7 +16,7 @@ REGION = "us-east-1"
 
 @pytest.fixture(scope="session")
 def running_emulator(tmp_path_factory):
-    with start(None, tmp_path_factory.mktemp("emulator") / "emulator.log") as emulator:
+    with Emulator.start(tmp_path_factory.mktemp("emulator") / "emulator.log") as emulator:
         yield emulator
 
 

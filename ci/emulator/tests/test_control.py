@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from ci.emulator.control import ControlClient, ControlError
-from ci.emulator.server import Emulator, PortInUseError, StartError, start
+from ci.emulator.process import Emulator, StartError
+from ci.emulator.server import PortInUseError, listen
 from ci.emulator.tests.conftest import clients_of, zipped
 from ci.emulator.tests.ses_feedback import email, wait_until
 
@@ -28,7 +29,7 @@ def handler(event, context):
 
 
 def test_emulator_listens_on_the_loopback_address_alone(running_emulator):
-    process = psutil.Process(running_emulator.pid)
+    process = psutil.Process(running_emulator.control.health()["pid"])
     listening = {
         connection.laddr for connection in process.net_connections("inet") if connection.status == "LISTEN"
     }
@@ -37,7 +38,7 @@ def test_emulator_listens_on_the_loopback_address_alone(running_emulator):
 
 def test_taken_port_is_refused_with_what_to_do_about_it(running_emulator, tmp_path):
     with pytest.raises(PortInUseError, match=rf"Port {running_emulator.port} .* --port"):
-        start(running_emulator.port, tmp_path / "emulator.log")
+        Emulator.start(tmp_path / "emulator.log", port=running_emulator.port)
 
 
 def test_command_ends_with_the_same_words_when_the_port_is_taken(running_emulator):
@@ -51,16 +52,17 @@ def test_emulator_that_cannot_start_says_why(tmp_path):
     """The end of its log is in the error."""
     (tmp_path / "hypercorn.py").write_text("raise ImportError('hypercorn is broken')")
     with pytest.raises(StartError, match="hypercorn is broken"):
-        start(None, tmp_path / "emulator.log", {"PYTHONPATH": str(tmp_path)})
+        Emulator.start(tmp_path / "emulator.log", {"PYTHONPATH": str(tmp_path)})
 
 
 def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
-    emulator = start(None, tmp_path / "emulator.log")
+    emulator = Emulator.start(tmp_path / "emulator.log")
     functions, asleep = clients_of(emulator)("lambda"), tmp_path / "asleep"
     functions.create_function(**function(SLEEPER.format(asleep=asleep)))
     functions.invoke(FunctionName="function", InvocationType="Event")
     wait_until(asleep.exists)
-    workers = psutil.Process(emulator.pid).children(recursive=True)
+    process = psutil.Process(emulator.control.health()["pid"])
+    workers = process.children(recursive=True)
     emulator.control.set_faults([{"name": "hang", "operation": "sqs:*", "effect": "no_answer"}])
     with socket.create_connection(("127.0.0.1", emulator.port)) as waiting:
         waiting.sendall(
@@ -70,7 +72,7 @@ def test_stop_ends_the_process_its_workers_and_calls_that_wait(tmp_path):
         )
         wait_until(lambda: emulator.control.faults()[0]["hits"] == 1)
         emulator.stop()
-    assert not psutil.pid_exists(emulator.pid)
+    assert not process.is_running()
     wait_until(lambda: not any(worker.is_running() for worker in workers))
     emulator.stop()
 
@@ -88,17 +90,11 @@ def function(code):
 
 
 def test_emulator_started_by_another_command_is_stopped_by_its_process_id(tmp_path):
-    ready_file = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "ci.emulator", "--port", "0", "--ready-file", str(ready_file)]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
-    wait_until(ready_file.exists)
-    ready = json.loads(ready_file.read_text())
-    assert ready["pid"] == process.pid
-    assert ControlClient(f"http://127.0.0.1:{ready['port']}").health() == {
-        "status": "ok",
-        "pid": process.pid,
-    }
+    with (tmp_path / "log").open("w") as log, listen(0) as sock:
+        command = [sys.executable, "-m", "ci.emulator", "--socket", str(sock.fileno())]
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log, pass_fds=[sock.fileno()])
+        served = Emulator(sock.getsockname()[1])
+    assert served.control.health() == {"status": "ok", "pid": process.pid}
     process.terminate()
     assert process.wait(timeout=20) == 0
 
@@ -108,9 +104,10 @@ def test_emulator_in_the_background_outlives_the_command_that_started_it(tmp_pat
     done = background("--port", "0", "--log", str(log))
     assert done.returncode == 0, done.stderr
     ready = json.loads(done.stdout)
-    started = Emulator(ready["port"], ready["pid"], log)
-    with started:
-        assert started.control.health()["pid"] == ready["pid"]
+    served = psutil.Process(ready["pid"])
+    assert Emulator(ready["port"]).control.health()["pid"] == served.pid
+    served.terminate()
+    served.wait(timeout=20)
 
 
 def test_background_start_ends_with_3_when_the_port_is_taken():
@@ -136,7 +133,7 @@ def test_functions_know_no_aws_but_the_emulator(monkeypatch, tmp_path):
         "def handler(event, context):\n"
         "    return {name: value for name, value in os.environ.items() if name.startswith('AWS_')}\n"
     )
-    emulator = start(None, tmp_path / "emulator.log")
+    emulator = Emulator.start(tmp_path / "emulator.log")
     monkeypatch.undo()
     with emulator:
         functions = clients_of(emulator)("lambda")
@@ -206,8 +203,9 @@ def test_reset_forgets_everything_that_ses_remembers(emulator, ses):
 def test_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
     """Nothing may go on running on a developer's machine after a test run was stopped."""
     program = (
-        "import pathlib, time; from ci.emulator.server import start;"
-        f"print(start(None, pathlib.Path({str(tmp_path / 'log')!r})).pid, flush=True); time.sleep(600)"
+        "import pathlib, time; from ci.emulator.process import Emulator;"
+        f"emulator = Emulator.start(pathlib.Path({str(tmp_path / 'log')!r}));"
+        "print(emulator.process.pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout

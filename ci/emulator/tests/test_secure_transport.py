@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from ci.emulator.server import start
+from ci.emulator.process import Emulator
 from ci.emulator.tests.conftest import clients_of
 
 
@@ -17,7 +17,7 @@ def test_queue_that_denies_plain_http_takes_a_message(tmp_path):
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    with start(None, tmp_path / "emulator.log", {"AUTH": "true"}) as emulator:
+    with Emulator.start(tmp_path / "emulator.log", {"AUTH": "true"}) as emulator:
         sqs = clients_of(emulator)("sqs")
         queue_url = sqs.create_queue(QueueName=f"queue-{uuid.uuid4()}", Attributes={"Policy": policy})[
             "QueueUrl"

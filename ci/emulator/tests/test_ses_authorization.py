@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ci.emulator.server import start
+from ci.emulator.process import Emulator
 from ci.emulator.tests.conftest import clients_of, zipped
 from ci.emulator.tests.ses_feedback import Feedback, email
 
@@ -22,7 +22,7 @@ IDENTITY = f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/shop.example"
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    with start(None, tmp_path_factory.mktemp("auth") / "emulator.log", {"AUTH": "true"}) as emulator:
+    with Emulator.start(tmp_path_factory.mktemp("auth") / "emulator.log", {"AUTH": "true"}) as emulator:
         yield emulator
 
 
