@@ -14,8 +14,9 @@ from notifications.audit import Decision, audit_item
 from notifications.settings import SendSettings, SettingsError
 from ops import targets
 from ops.audit import Reason, decision
+from ops.commands import dlq_view as view
 from ops.commands.options import NO, Env, Json, Region
-from ops.dead_letters import abandoning, handling, view
+from ops.dead_letters import abandoning, handling
 from ops.dead_letters.handling import Planned, Tally
 from ops.dead_letters.judgement import FindRecord, Judge
 from ops.dead_letters.messages import Message, QueueName, Selection, grouped

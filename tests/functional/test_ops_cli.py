@@ -18,6 +18,8 @@ from notifications.keys import order_key
 from ops import cli, local, targets
 from ops import demo as demonstration
 from ops.aws import Aws
+from ops.demo import Demonstration
+from ops.demo_orders import DemoObserved, DemoOrder
 from ops.errors import DeploymentError, EmulatorError, StackMissingError
 from ops.targets import Deployed
 
@@ -316,10 +318,19 @@ def test_closed_pipe_is_not_taken_for_a_silent_emulator(monkeypatch: pytest.Monk
     assert isinstance(result.exception, BrokenPipeError)
 
 
-@pytest.mark.parametrize("ok", [True, False])
-def test_demo_ends_with_1_unless_all_was_as_expected(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
-    monkeypatch.setattr(demonstration, "run", lambda *_, keep: ok and not keep)
-    assert notify("demo").exit_code == (0 if ok else 1)
+@pytest.mark.parametrize(
+    ("refusal", "exit_code"), [({"error_field": "items", "error_reason": "must not be empty"}, 0), (None, 1)]
+)
+def test_demo_ends_with_1_unless_all_was_as_expected(
+    monkeypatch: pytest.MonkeyPatch, refusal: dict[str, str] | None, exit_code: int
+) -> None:
+    malformed = DemoObserved(DemoOrder("A-1", "{}", None, what="no items"), refusal=refusal)
+    shown = Demonstration([malformed], endpoint_url=None)
+    monkeypatch.setattr(demonstration, "run", lambda _progress, *, keep: shown)
+    result = notify("demo")
+    assert result.exit_code == exit_code
+    assert "no items" in result.stdout
+    assert ("✗" in result.stdout) == (exit_code == 1)
 
 
 @pytest.mark.parametrize(

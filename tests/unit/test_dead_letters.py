@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ops.commands.dlq_view import age
 from ops.dead_letters.messages import Message, QueueName, Selection, grouped
-from ops.dead_letters.view import age
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Dead letters as operators see them. Names and addresses are in none of it, bodies excepted. Pure."""
+"""What `notify dlq` prints of dead letters. Names and addresses are in none of it, bodies excepted. Pure."""
 
 from __future__ import annotations
 
