@@ -210,7 +210,7 @@ def _redrive_judge(of: Deployed, queue: QueueName) -> Judge:
     from ops.dead_letters import judging  # noqa: PLC0415 - schemas and templates, which `list` does without
 
     if queue.has_orders:
-        return judging.OrderRedrive(judging.Orders(), _settings(of), _finder(of), _now)
+        return judging.OrderRedrive(judging.OrderReader(), _settings(of), _finder(of), _now)
     return judging.FeedbackRedrive(_finder(of), _now)
 
 
@@ -218,7 +218,7 @@ def _discard_judge(of: Deployed, queue: QueueName, made: Decision) -> Judge:
     from ops.dead_letters import judging  # noqa: PLC0415
 
     if queue.has_orders:
-        return judging.OrderDiscard(judging.Orders(), _settings(of), _finder(of), _now, made.reason)
+        return judging.OrderDiscard(judging.OrderReader(), _settings(of), _finder(of), _now, made.reason)
     return judging.FeedbackDiscard(judging.FeedbackRedrive(_finder(of), _now))
 
 

@@ -27,7 +27,7 @@ NEVER_SENT = (Status.FAILED, Status.ABANDONED)
 
 
 @dataclass(frozen=True)
-class Order:
+class ReadOrder:
     """What the newest code makes of an order event.
 
     Parameters
@@ -42,31 +42,31 @@ class Order:
     refusal: str | None = None
 
 
-class Orders:
+class OrderReader:
     """Reads order events as `send_email` does."""
 
     def __init__(self) -> None:
         self._types = EmailTypes()
         self._renderer = Renderer()
 
-    def read(self, body: str, now: datetime) -> Order:
+    def read(self, body: str, now: datetime) -> ReadOrder:
         """Read and render one."""
         try:
             notification = parse(body, now, self._types)
         except InvalidOrderEventError as error:
-            return Order(refusal=f"{error.field} {error.reason}")
+            return ReadOrder(refusal=f"{error.field} {error.reason}")
         try:
             self._renderer.render(notification)
         except RenderingError as error:
-            return Order(notification, f"(email) {error}")
-        return Order(notification)
+            return ReadOrder(notification, f"(email) {error}")
+        return ReadOrder(notification)
 
 
 @dataclass(frozen=True)
 class OrderRedrive:
     """Judges order events that are to be redriven."""
 
-    orders: Orders
+    orders: OrderReader
     settings: SendSettings
     find: FindRecord
     now: Callable[[], datetime]
@@ -145,7 +145,7 @@ class OrderDiscard:
         Why they are; becomes part of the record.
     """
 
-    orders: Orders
+    orders: OrderReader
     settings: SendSettings
     find: FindRecord
     now: Callable[[], datetime]

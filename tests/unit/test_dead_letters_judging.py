@@ -22,8 +22,8 @@ from ops.dead_letters.judging import (
     FeedbackDiscard,
     FeedbackRedrive,
     OrderDiscard,
+    OrderReader,
     OrderRedrive,
-    Orders,
     read_event,
 )
 from ops.dead_letters.messages import Message, QueueName
@@ -57,7 +57,7 @@ SETTINGS = SendSettings(
     function_timeout_seconds=60,
 )
 DELIVERY = documented_event(("delivery", {}), KEY, 1, 0)
-ORDERS = Orders()
+ORDERS = OrderReader()
 SENT_AND_ABOVE = [s for s in Status if s.rank >= Status.SENT.rank]
 
 
