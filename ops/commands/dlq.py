@@ -40,7 +40,6 @@ WithReason = Annotated[
     str | None,
     typer.Option("--reason-is", metavar="TEXT", help="Those with this reason, as `list` shows it."),
 ]
-WithType = Annotated[str | None, typer.Option("--type", help="Those of this type, as `list` shows it.")]
 Everything = Annotated[bool, typer.Option("--all", help="All messages of the queue.")]
 Rate = Annotated[float, typer.Option("--rate", help="Messages a second, at most.", min=0.1, max=100)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")]
@@ -76,7 +75,6 @@ def show(
     queue: AnyQueue = None,
     ids: Ids = None,
     reason_is: WithReason = None,
-    type_: WithType = None,
     body: Annotated[
         bool,
         typer.Option(
@@ -96,7 +94,7 @@ def show(
     if body and not ids:
         raise InputError("--body shows what customers have given.", "Name the message with --message ID.")
     of = targets.find(env, region)
-    selection = _selection(ids, reason_is, type_, everything=not (ids or reason_is or type_))
+    selection = _selection(ids, reason_is, everything=not (ids or reason_is))
     judge_of = functools.cache(lambda queue: _redrive_judge(of, queue))
     shown = []
     for message in _all_messages(_queues(of, queue)):
@@ -117,7 +115,6 @@ def redrive(
     queue: OneQueue = QueueName.SEND,
     ids: Ids = None,
     reason_is: WithReason = None,
-    type_: WithType = None,
     everything: Everything = False,
     rate: Rate = 5,
     yes: Yes = False,
@@ -130,7 +127,7 @@ def redrive(
     What was sent already is deleted as done, what would be refused again stays. It may be interrupted at any
     point and run again. Exit code 1: nothing fits; 3: it was interrupted, or not all were found again.
     """
-    selection = _demanded(ids, reason_is, type_, everything=everything)
+    selection = _demanded(ids, reason_is, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
     source, judge, progress = _queue(of, queue), _redrive_judge(of, queue), Progress()
@@ -153,7 +150,6 @@ def discard(
     queue: OneQueue = QueueName.SEND,
     ids: Ids = None,
     reason_is: WithReason = None,
-    type_: WithType = None,
     everything: Everything = False,
     yes: Yes = False,
     env: Env = None,
@@ -165,7 +161,7 @@ def discard(
     What was sent keeps its record, what may be under way is left. Exit code 1: nothing fits; 3: it was
     interrupted, or not all messages were found again.
     """
-    selection = _demanded(ids, reason_is, type_, everything=everything)
+    selection = _demanded(ids, reason_is, everything=everything)
     of = targets.find(env, region)
     made = decision(of, reason)
     source, judge, progress = (
@@ -188,20 +184,18 @@ def _all_messages(queues: list[Queue]) -> Iterator[Message]:
             yield from messages
 
 
-def _selection(
-    ids: list[str] | None, reason: str | None, type_: str | None, *, everything: bool
-) -> Selection:
-    return Selection(frozenset(ids or ()), reason, type_, everything)
+def _selection(ids: list[str] | None, reason: str | None, *, everything: bool) -> Selection:
+    return Selection(frozenset(ids or ()), reason, everything)
 
 
-def _demanded(ids: list[str] | None, reason: str | None, type_: str | None, *, everything: bool) -> Selection:
-    selection = _selection(ids, reason, type_, everything=everything)
+def _demanded(ids: list[str] | None, reason: str | None, *, everything: bool) -> Selection:
+    selection = _selection(ids, reason, everything=everything)
     if not selection:
         raise InputError(
             "No messages are selected.",
-            "Add --message ID, --reason-is TEXT, --type TYPE or --all; see `notify dlq list`.",
+            "Add --message ID, --reason-is TEXT or --all; see `notify dlq list`.",
         )
-    if everything and (ids or reason or type_):
+    if everything and (ids or reason):
         raise InputError("--all goes with no other selection.", "Leave it out, or the others.")
     return selection
 

@@ -135,19 +135,16 @@ class Selection:
         Message ids.
     reason
         As `Message.reason`.
-    type
-        As `Message.type`.
     everything
         All of them.
     """
 
     ids: frozenset[str] = frozenset()
     reason: str | None = None
-    type: str | None = None
     everything: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.ids or self.reason or self.type or self.everything)
+        return bool(self.ids or self.reason or self.everything)
 
     def picks(self, message: Message) -> bool:
         """Whether the message is meant."""
@@ -155,13 +152,11 @@ class Selection:
             bool(self)
             and (not self.ids or message.id in self.ids)
             and (self.reason is None or message.reason == self.reason)
-            and (self.type is None or message.type == self.type)
         )
 
     def __str__(self) -> str:
-        parts = [self.reason and f"reason {self.reason!r}", self.type and f"type {self.type}"]
-        ids = f"{len(self.ids)} by id" if self.ids else None
-        return ", ".join(part for part in (*parts, ids) if part) or "all"
+        parts = (self.reason and f"reason {self.reason!r}", self.ids and f"{len(self.ids)} by id")
+        return ", ".join(part for part in parts if part) or "all"
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ def test_feedback_is_redriven_unless_it_is_recorded_already_or_an_orphans(
     assert (done["redriven"], done["left"]) == (1, 2)
     system.wait_for_status(event["order_id"], "COMPLAINED")
     bury(system, complaint, FEEDBACK_DLQ)
-    dlq.redrive(reason=WHY, queue=QueueName.FEEDBACK, type_="Complaint", as_json=True)
+    dlq.redrive(reason=WHY, queue=QueueName.FEEDBACK, everything=True, as_json=True)
     assert "recorded already: skipped, deleted as done" in verdicts(capsys).values()
     assert record["attempt"] == 1
 

@@ -335,7 +335,7 @@ def test_show_says_no_when_there_is_no_such_message(of: Deployed) -> None:
         pytest.param(("show", "--body"), id="bodies-of-all"),
         pytest.param(("redrive", "--reason", "why"), id="no-selection"),
         pytest.param(("discard", "--reason", "why"), id="no-selection-to-discard"),
-        pytest.param(("redrive", "--reason", "why", "--all", "--type", "a_type"), id="two-selections"),
+        pytest.param(("redrive", "--reason", "why", "--all", "--message", "m-1"), id="two-selections"),
         pytest.param(("redrive", "--all"), id="no-reason"),
         pytest.param(("redrive", "--reason", "why", "--all", "--rate", "0"), id="no-rate"),
         pytest.param(("list", "--queue", "other"), id="no-such-queue"),

@@ -108,8 +108,7 @@ REFUSED = message({"type": "order_confirmation"}, error_field="total", error_rea
         pytest.param(Selection(ids=frozenset({"m-2"})), False, id="another-id"),
         pytest.param(Selection(reason="total is missing"), True, id="by-reason"),
         pytest.param(Selection(reason="total"), False, id="part-of-the-reason"),
-        pytest.param(Selection(type="order_confirmation"), True, id="by-type"),
-        pytest.param(Selection(reason="total is missing", type="shipping_update"), False, id="only-one-fits"),
+        pytest.param(Selection(frozenset({"m-2"}), "total is missing"), False, id="only-one-fits"),
     ],
 )
 def test_selection_picks_what_fits_all_that_is_said(selection: Selection, picked: bool) -> None:
