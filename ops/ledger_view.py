@@ -121,7 +121,7 @@ def as_json(item: Mapping[str, Any]) -> dict[str, Any]:
         "meaning": meaning(item),
         "next_step": next_step(item),
         "history": history(item),
-        "history_more": item.get("history_more", 0),
+        "history_more": _more(item),
     }
 
 
@@ -170,9 +170,14 @@ def timeline(item: Mapping[str, Any]) -> list[Moment]:
         moments.insert(0, Moment(item["created_at"], "Order event received"))
     if item.get("status") in WITH_REASON and item.get("reason"):
         moments.append(Moment(item["updated_at"], f"Not sent: {item['reason']}"))
-    if more := item.get("history_more"):
+    if more := _more(item):
         moments.append(Moment(item["updated_at"], f"… and {more} more events"))
     return moments
+
+
+def _more(item: Mapping[str, Any]) -> int:
+    """Events that the history has no room for."""
+    return len(item.get("event_ids", ()))
 
 
 def _order(event: Mapping[str, Any]) -> tuple[datetime, int]:

@@ -19,7 +19,11 @@ from notifications.feedback_path import FeedbackPath
 
 HISTORY_CAPACITY = 20
 """Entries kept of a notification's events. A delivery has two; more than a handful are repeated delays or
-complaints. A DynamoDB write costs by the whole item, so the rest is only counted."""
+complaints. A DynamoDB write costs by the whole item, so that only the ids of further events are kept."""
+
+EVENT_IDS_CAPACITY = 1000
+"""Ids kept beyond the history; several functions at once may exceed it by one each. What comes after that can
+still move the status up, and is a repeat otherwise."""
 
 
 class Status(StrEnum):
@@ -73,6 +77,11 @@ class Record:
     send_by_ms: int = 0
     fingerprint: str = ""
     history: frozenset[str] = frozenset()
+    event_ids: frozenset[str] = frozenset()
+
+    def has_event(self, event_id: str) -> bool:
+        """Whether the event was recorded, as far as ids are kept."""
+        return event_id in self.history or event_id in self.event_ids
 
 
 Value: TypeAlias = str | int | Mapping[str, str | int]
@@ -89,7 +98,7 @@ class Guard:
     statuses, attempt, token
         What the record must have; None means anything.
     history_lacks
-        Id that must not be in the history.
+        Id of an event that must be neither in the history nor among those beyond it.
     history_below
         The history must have fewer entries than this.
     """
@@ -109,19 +118,32 @@ class Guard:
             (self.statuses is None or record.status in self.statuses)
             and (self.attempt is None or record.attempt == self.attempt)
             and (self.token is None or record.token == self.token)
-            and (self.history_lacks is None or self.history_lacks not in record.history)
+            and (self.history_lacks is None or not record.has_event(self.history_lacks))
             and (self.history_below is None or len(record.history) < self.history_below)
         )
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes of a ledger item: attributes set, numbers added to, and one entry added to the history."""
+    """Changes of a ledger item.
+
+    Parameters
+    ----------
+    attributes
+        Set.
+    increments
+        Added to numbers.
+    history_id, history_entry
+        Added to the history.
+    members
+        Added to sets of texts.
+    """
 
     attributes: Mapping[str, Value] = field(default_factory=dict)
     increments: Mapping[str, int] = field(default_factory=dict)
     history_id: str | None = None
     history_entry: Mapping[str, str | int] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -408,9 +430,10 @@ class SesEvent:
         """What does the event change?"""
         if record is None:
             return Orphan()
-        if self.id in record.history:
+        if record.has_event(self.id):
             return EventRepeated()
         full = len(record.history) >= HISTORY_CAPACITY
+        forgotten = full and len(record.event_ids) >= EVENT_IDS_CAPACITY
         attributes: dict[str, Value] = {}
         if record.status in NOT_ACCEPTED:
             statuses = NOT_ACCEPTED
@@ -418,15 +441,18 @@ class SesEvent:
         elif record.status.rank < self.status.rank:
             statuses = frozenset(s for s in Status if s not in NOT_ACCEPTED and s.rank < self.status.rank)
             attributes = {"status": self.status}
+        elif forgotten:
+            return EventRepeated()
         else:
             statuses = frozenset(s for s in Status if s not in NOT_ACCEPTED and s.rank >= self.status.rank)
         guard = Guard(
             statuses=statuses, history_lacks=self.id, history_below=None if full else HISTORY_CAPACITY
         )
-        changes = (
-            Changes({**attributes, "updated_at": self.at}, {"history_more": 1})
-            if full
-            else Changes({**attributes, "updated_at": self.at}, {}, self.id, self.entry)
+        changes = Changes(
+            {**attributes, "updated_at": self.at},
+            history_id=None if full else self.id,
+            history_entry=self.entry,
+            members={"event_ids": self.id} if full and not forgotten else {},
         )
         return Write(guard, changes, EventRecorded(self.status if attributes else None))
 

@@ -137,7 +137,7 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
         names[f"#{attribute}"] = attribute
         return f"#{attribute}"
 
-    def value(label: str, content: Value) -> str:
+    def value(label: str, content: Value | set[str]) -> str:
         values[f":{label}"] = _attribute(content)
         return f":{label}"
 
@@ -151,6 +151,10 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
     adds = [
         f"{name(attribute)} {value(f'{attribute}_by', by)}" for attribute, by in changes.increments.items()
     ]
+    adds += [
+        f"{name(attribute)} {value(f'{attribute}_member', {member})}"
+        for attribute, member in changes.members.items()
+    ]
 
     conditions = [f"attribute_{'not_' if guard.absent else ''}exists(order_key)"]
     if guard.statuses is not None:
@@ -163,6 +167,7 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
     if guard.history_lacks is not None:
         names["#lacks"] = guard.history_lacks
         conditions.append(f"attribute_not_exists({name('history')}.#lacks)")
+        conditions.append(f"NOT contains({name('event_ids')}, {value('lacks', guard.history_lacks)})")
     if guard.history_below is not None:
         conditions.append(f"size({name('history')}) < {value('history_below', guard.history_below)}")
 
@@ -191,11 +196,13 @@ def _key(key: NotificationKey) -> dict[str, Attribute]:
     return {"order_key": {"S": key.order_key}, "notification": {"S": key.notification}}
 
 
-def _attribute(content: Value) -> Attribute:
+def _attribute(content: Value | set[str]) -> Attribute:
     if isinstance(content, str):
         return {"S": str(content)}
     if isinstance(content, int):
         return {"N": str(content)}
+    if isinstance(content, set):
+        return {"SS": sorted(content)}
     return {"M": _attributes(content)}
 
 
@@ -213,6 +220,7 @@ def _record(item: Mapping[str, Attribute] | None) -> Record | None:
         send_by_ms=int(item["send_by_ms"]["N"]),
         fingerprint=item["fingerprint"]["S"],
         history=frozenset(item["history"]["M"]),
+        event_ids=frozenset(item.get("event_ids", {"SS": ()})["SS"]),
     )
 
 

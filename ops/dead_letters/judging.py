@@ -119,7 +119,7 @@ class FeedbackRedrive:
         if record is None:
             text = "an orphan: there is no such notification (any more), nothing would be recorded"
             return Judgement(Fate.LEAVE, text, event.key)
-        if event.event.id in record.history:
+        if record.has_event(event.event.id):
             text = "recorded already: skipped, deleted as done"
             return Judgement(Fate.DELETE, text, event.key, record.status)
         return Judgement(Fate.REDRIVE, "will be recorded", event.key, record.status)

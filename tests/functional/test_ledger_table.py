@@ -292,7 +292,7 @@ def test_event_makes_no_record_when_there_is_none(client: Any, table_name: str, 
     assert stored_items(client, table_name) == {}
 
 
-def test_history_is_full_for_good_and_the_rest_is_counted(
+def test_history_is_full_for_good_and_of_the_rest_the_ids_are_kept(
     client: Any, table_name: str, table: LedgerTable
 ) -> None:
     table.claim(KEY, CLAIM)
@@ -303,7 +303,9 @@ def test_history_is_full_for_good_and_the_rest_is_counted(
     assert table.record_event(KEY, DELIVERED) == EventRecorded(Status.DELIVERED)
 
     item = stored_items(client, table_name)[KEY]
-    assert (len(item["history"]), item["history_more"]) == (HISTORY_CAPACITY, 3)
+    assert (len(item["history"]), len(item["event_ids"])) == (HISTORY_CAPACITY, 3)
+    assert table.record_event(KEY, DELIVERED) == EventRepeated()
+    assert stored_items(client, table_name)[KEY] == item
 
 
 # --- contention -------------------------------------------------------------------------------------

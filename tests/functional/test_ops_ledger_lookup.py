@@ -92,7 +92,7 @@ def test_timeline_shows_the_reason_when_nothing_was_sent() -> None:
 
 def test_timeline_names_later_attempts_and_counts_what_was_not_kept() -> None:
     send = {"at": "2026-11-24T06:00:04Z", "event": "Send", "attempt": 2}
-    said = texts(record(history={"a": send}, history_more=3))
+    said = texts(record(history={"a": send}, event_ids={"0a", "0b", "0c"}))
     assert "Accepted by SES, attempt 2" in said
     assert said[-1] == "… and 3 more events"
 

@@ -21,7 +21,11 @@ TESTS = {
     LEDGER_TABLE: ("tests/functional/test_ledger_table.py",),
     QUEUES: ("tests/unit/test_queues.py",),
     SENDING: ("tests/unit/test_sending.py",),
-    TRACKING: ("tests/unit/test_tracked_measures.py", "tests/functional/test_track_delivery.py"),
+    TRACKING: (
+        "tests/unit/test_tracked_measures.py",
+        "tests/unit/test_tracking.py",
+        "tests/functional/test_track_delivery.py",
+    ),
     SEND_EMAIL: ("tests/functional/test_send_email.py",),
     TRACK_DELIVERY: ("tests/functional/test_track_delivery.py",),
     CHECK_LEDGER: ("tests/functional/test_check_ledger.py",),
@@ -116,8 +120,8 @@ MUTATIONS = [
     Mutation(
         "repeated event recorded again",
         LEDGER,
-        "if self.id in record.history:",
-        "if self.id == record.history:",
+        "if record.has_event(self.id):",
+        "if False:",
     ),
     Mutation(
         "event recorded twice by two functions at once",
@@ -130,6 +134,24 @@ MUTATIONS = [
         LEDGER,
         "full = len(record.history) >= HISTORY_CAPACITY",
         "full = False",
+    ),
+    Mutation(
+        "repeats count again beyond a full history",
+        LEDGER,
+        "return event_id in self.history or event_id in self.event_ids",
+        "return event_id in self.history",
+    ),
+    Mutation(
+        "ids beyond a full history grow without bound",
+        LEDGER,
+        "forgotten = full and len(record.event_ids) >= EVENT_IDS_CAPACITY",
+        "forgotten = False",
+    ),
+    Mutation(
+        "event whose id is not kept counts each time",
+        LEDGER,
+        "elif forgotten:",
+        "elif False:",
     ),
     Mutation(
         "attempt in flight given up",

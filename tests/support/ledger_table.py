@@ -43,11 +43,11 @@ def stored_items(client: Any, table_name: str) -> dict[NotificationKey, Item]:
 
 
 def plain(attribute: Mapping[str, Any]) -> Any:
-    """A value out of DynamoDB's notation; the ledger has texts, whole numbers and maps only."""
+    """A value out of DynamoDB's notation; the ledger has texts, sets of them, whole numbers and maps only."""
     [(kind, content)] = attribute.items()
     if kind == "M":
         return {name: plain(part) for name, part in content.items()}
-    return {"S": str, "N": int}[kind](content)
+    return {"S": str, "N": int, "SS": set}[kind](content)
 
 
 def stored_path(

@@ -35,6 +35,7 @@ def record_of(item: Item | None) -> Record | None:
         send_by_ms=item["send_by_ms"],
         fingerprint=item["fingerprint"],
         history=frozenset(item["history"]),
+        event_ids=frozenset(item.get("event_ids", ())),
     )
 
 
@@ -46,6 +47,8 @@ def changed(item: Item | None, changes: Changes) -> Item:
         after[name] = after.get(name, 0) + by
     if changes.history_id is not None:
         after["history"][changes.history_id] = dict(changes.history_entry)
+    for name, member in changes.members.items():
+        after[name] = after.get(name, set()) | {member}
     return after
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from notifications import ledger
 from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
+    EVENT_IDS_CAPACITY,
     HISTORY_CAPACITY,
     Abandoned,
     Abandonment,
@@ -273,6 +275,11 @@ FULL = frozenset(f"delay-{number}" for number in range(HISTORY_CAPACITY))
             Record(Status.SENT), Record(Status.SENT, history=frozenset({"DELIVERED-1"})), id="a-copy-comes"
         ),
         pytest.param(Record(Status.SENT), Record(Status.SENT, history=FULL), id="the-history-fills-up"),
+        pytest.param(
+            Record(Status.SENT, history=FULL),
+            Record(Status.SENT, history=FULL, event_ids=frozenset({"DELIVERED-1"})),
+            id="a-copy-comes-when-the-history-is-full",
+        ),
         pytest.param(Record(Status.SENT), None, id="the-record-expires"),
     ],
 )
@@ -292,14 +299,34 @@ def test_repeated_event_changes_nothing(store: MemoryLedger, claimed: Claimed) -
     assert store.items[KEY] == before
 
 
-def test_history_is_capped_and_the_rest_counted_while_the_status_still_rises(
+def test_beyond_a_full_history_only_ids_are_kept_while_the_status_still_rises(
     store: MemoryLedger, claimed: Claimed
 ) -> None:
     for number in range(HISTORY_CAPACITY + 2):
         store.record_event(KEY, event(Status.DELAYED, f"delay-{number}"))
-    assert store.record_event(KEY, event(Status.BOUNCED)) == EventRecorded(Status.BOUNCED)
+    assert store.record_event(KEY, event(Status.BOUNCED, "bounce")) == EventRecorded(Status.BOUNCED)
     assert len(store.items[KEY]["history"]) == HISTORY_CAPACITY
-    assert store.items[KEY]["history_more"] == 3
+    assert store.items[KEY]["event_ids"] == {"delay-20", "delay-21", "bounce"}
+
+
+def test_repeats_stay_repeats_beyond_a_full_history(store: MemoryLedger, claimed: Claimed) -> None:
+    events = [event(Status.DELAYED, f"delay-{number}") for number in range(HISTORY_CAPACITY + 2)]
+    for one in events:
+        assert isinstance(store.record_event(KEY, one), EventRecorded)
+    before = deepcopy(store.items[KEY])
+    assert {store.record_event(KEY, one) for one in events} == {EventRepeated()}
+    assert store.items[KEY] == before
+
+
+def test_when_no_more_ids_are_kept_a_status_still_rises_and_all_else_is_a_repeat(
+    store: MemoryLedger, claimed: Claimed
+) -> None:
+    for number in range(HISTORY_CAPACITY + EVENT_IDS_CAPACITY):
+        store.record_event(KEY, event(Status.DELAYED, f"delay-{number}"))
+    assert store.record_event(KEY, event(Status.DELAYED, "one delay more")) == EventRepeated()
+    assert store.record_event(KEY, event(Status.BOUNCED)) == EventRecorded(Status.BOUNCED)
+    assert store.record_event(KEY, event(Status.BOUNCED)) == EventRepeated()
+    assert len(store.items[KEY]["event_ids"]) == EVENT_IDS_CAPACITY
 
 
 def test_event_without_a_record_makes_no_ghost(store: MemoryLedger) -> None:
