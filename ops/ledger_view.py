@@ -1,13 +1,17 @@
-"""Ledger records in plain language. Pure: no AWS, no clock, no terminal."""
+"""Ledger records as operators see them, in plain language. Pure: no AWS, no clock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notifications.times import iso
+from ops.output import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FIELDS = (
     "order_id",
@@ -123,6 +127,22 @@ def as_json(item: Mapping[str, Any]) -> dict[str, Any]:
         "history": history(item),
         "history_more": _more(item),
     }
+
+
+def as_table(record: Mapping[str, Any]) -> Table:
+    """The record as `notify find` prints it: what it is, how it stands, what happened, what to do."""
+    facts = {
+        "order": record.get("order_id"),
+        "email": record.get("type"),
+        "resend of": record.get("resend_of"),
+        "to": record.get("recipient"),
+        "status": f"{record['status']}. {meaning(record)}",
+        "attempts": record.get("attempt"),
+        "message id": record.get("message_id"),
+    }
+    moments = [(moment.at, moment.text) for moment in timeline(record)]
+    rows = [(name, value) for name, value in facts.items() if value is not None]
+    return table(rows=[*rows, *moments, ("next step", next_step(record))])
 
 
 def meaning(item: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from ops import ledger_view
 from ops.errors import OpsError
 
 if TYPE_CHECKING:
@@ -62,22 +61,6 @@ def inbox(mails: Sequence[dict[str, Any]]) -> Table:
         for number, mail in enumerate(mails, start=1)
     ]
     return table("#", "To", "Subject", "Message id", rows=rows)
-
-
-def record_table(record: dict[str, Any]) -> Table:
-    """One notification: what it is, how it stands, what happened."""
-    facts = {
-        "order": record.get("order_id"),
-        "email": record.get("type"),
-        "resend of": record.get("resend_of"),
-        "to": record.get("recipient"),
-        "status": f"{record['status']}. {ledger_view.meaning(record)}",
-        "attempts": record.get("attempt"),
-        "message id": record.get("message_id"),
-    }
-    moments = [(moment.at, moment.text) for moment in ledger_view.timeline(record)]
-    rows = [(name, value) for name, value in facts.items() if value is not None]
-    return table(rows=[*rows, *moments, ("next step", ledger_view.next_step(record))])
 
 
 class Progress:

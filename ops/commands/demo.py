@@ -14,7 +14,7 @@ from ops import ledger_view
 from ops.commands.options import NO
 from ops.demo import FOLDER, SAMPLE
 from ops.demo_orders import DemoObserved, report
-from ops.output import Progress, answers, inbox, plain, record_table, table
+from ops.output import Progress, answers, inbox, plain, table
 from ops.tree import PROJECT
 
 
@@ -65,7 +65,7 @@ def _tables(console: Console, observed: Sequence[DemoObserved]) -> None:
     _print(console, "Inbox", inbox([mail for one in observed for mail in one.mails]))
     for one in observed:
         if one.record and (one.order.copies > 1 or one.order.expected == "COMPLAINED"):
-            _print(console, f"Timeline: {one.order.what}", record_table(one.record))
+            _print(console, f"Timeline: {one.order.what}", ledger_view.as_table(one.record))
 
 
 def _counts(console: Console, observed: Sequence[DemoObserved]) -> None:

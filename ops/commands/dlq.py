@@ -15,7 +15,7 @@ from notifications.settings import SendSettings, SettingsError
 from ops import targets
 from ops.audit import Reason, decision
 from ops.commands import dlq_view as view
-from ops.commands.options import NO, Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region, Yes
 from ops.dead_letters import abandoning, handling
 from ops.dead_letters.handling import Planned, Tally
 from ops.dead_letters.judgement import FindRecord, Judge
@@ -42,7 +42,6 @@ WithReason = Annotated[
 ]
 Everything = Annotated[bool, typer.Option("--all", help="All messages of the queue.")]
 Rate = Annotated[float, typer.Option("--rate", help="Messages a second, at most.", min=0.1, max=100)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")]
 
 
 def _queue(of: Deployed, name: QueueName) -> Queue:

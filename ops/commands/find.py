@@ -14,7 +14,7 @@ from notifications.times import iso
 from ops import ledger_lookup, ledger_view, targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.errors import InputError
-from ops.output import Progress, answers, plain, print_json, record_table
+from ops.output import Progress, answers, plain, print_json
 from ops.targets import Deployed
 
 FINDINGS = {
@@ -59,7 +59,7 @@ def find(
         for number, record in enumerate(records):
             if number:
                 answers().print()
-            answers().print(record_table(record))
+            answers().print(ledger_view.as_table(record))
     if records:
         return
     if not as_json:
@@ -91,7 +91,7 @@ def _show_stale(of: Deployed, *, as_json: bool) -> None:
         print_json(_stale_json(findings, found))
     else:
         for one, record in found:
-            answers().print(record_table(record))
+            answers().print(ledger_view.as_table(record))
             answers().print(plain(f"overdue since {iso(one.due)}: {FINDINGS[one.finding]}\n"))
         Progress().done(
             f"{findings.overdue} overdue, of which {len(found)} are shown; {findings.older} more "

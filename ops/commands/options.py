@@ -16,3 +16,4 @@ Region = Annotated[
     str | None, typer.Option(help="AWS region (default: AWS_REGION, or the profile's).", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else, to stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")]

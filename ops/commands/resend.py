@@ -12,7 +12,7 @@ from notifications.order_event import Notification
 from ops import audit, ledger_lookup, publishing, suppression, targets
 from ops import resend as resends
 from ops.audit import Reason
-from ops.commands.options import Env, Json, Region
+from ops.commands.options import Env, Json, Region, Yes
 from ops.errors import RefusedError
 from ops.files import read
 from ops.output import Progress, print_json
@@ -33,7 +33,7 @@ def resend(
     again: Annotated[
         bool, typer.Option("--again", help="One more, although it was resent within a day.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")] = False,
+    yes: Yes = False,
     env: Env = None,
     region: Region = None,
     as_json: Json = False,

@@ -12,7 +12,7 @@ from notifications.audit import Decision
 from notifications.times import iso
 from ops import audit, targets
 from ops.audit import Reason
-from ops.commands.options import NO, Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region, Yes
 from ops.errors import InputError
 from ops.output import Progress, answers, print_json, table
 from ops.restore import rules
@@ -36,7 +36,7 @@ def restore(
         str, typer.Option("--to", metavar="TIME", help="With its offset, such as 2026-11-24T06:00:00Z.")
     ],
     reason: Reason,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")] = False,
+    yes: Yes = False,
     env: Env = None,
     region: Region = None,
     as_json: Json = False,

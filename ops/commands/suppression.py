@@ -9,7 +9,7 @@ import typer
 from notifications.times import iso
 from ops import audit, ledger_lookup, ledger_view, suppression, targets
 from ops.audit import Reason
-from ops.commands.options import NO, Env, Json, Region
+from ops.commands.options import NO, Env, Json, Region, Yes
 from ops.errors import RefusedError
 from ops.output import Progress, answers, print_json, table
 from ops.suppression import Suppressed
@@ -40,7 +40,7 @@ def remove(
     complaint: Annotated[
         bool, typer.Option("--complaint", help="The recipient, who called an email spam, has asked for mail.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, show what would be done.")] = False,
+    yes: Yes = False,
     env: Env = None,
     region: Region = None,
     as_json: Json = False,
