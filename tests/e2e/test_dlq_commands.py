@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +16,10 @@ from notifications.keys import notification_key
 from ops import ledger_lookup, targets
 from ops.commands import dlq
 from ops.dead_letters.messages import QueueName
-from ops.local import State
 from ops.targets import Deployed
 from tests.support.documented_events import documented_event
-from tests.support.system import FAST, PROJECT, STACK_NAME, System, deployed, order, wait_for
+from tests.support.operator_process import stop_at
+from tests.support.system import FAST, STACK_NAME, System, deployed, order, wait_for
 
 SEND_DLQ = "SendDeadLetterQueueUrl"
 FEEDBACK_DLQ = "FeedbackDeadLetterQueueUrl"
@@ -245,57 +241,23 @@ def test_what_does_not_fit_is_told(system: System) -> None:
 # --- interrupted ------------------------------------------------------------------------------------
 
 
-class Operator:
-    """Runs the command in a process of its own, which can be stopped where a call to AWS stands still."""
-
-    def __init__(self, system: System, folder: Path) -> None:
-        self._system = system
-        state = {
-            "pid": system.control.health()["pid"],
-            "port": system.emulator.port,
-            "endpoint": system.emulator.endpoint_url,
-        }
-        assert State(**state)
-        (folder / "state.json").write_text(json.dumps(state))
-        program = (
-            f"import pathlib; from ops import local; local.FOLDER = pathlib.Path({str(folder)!r}); "
-            "from ops.cli import main; main()"
-        )
-        self._command = [sys.executable, "-c", program, "dlq", "redrive", "--all", "--reason", WHY, "--yes"]
-
-    def stop_at(self, operation: str, call: int, phase: str, signal_: signal.Signals) -> tuple[int, str]:
-        """Redrive, and send the signal while the given call is unanswered; returns how it ended."""
-        queue = "SendQueueUrl" if operation == "sqs:SendMessage" else SEND_DLQ
-        self._system.control.set_faults(
-            [
-                {
-                    "name": "stands still",
-                    "operation": operation,
-                    "match": self._system.outputs[queue].rsplit("/", 1)[-1] + '"',
-                    "calls": [call],
-                    "effect": "no_answer",
-                    "phase": phase,
-                }
-            ]
-        )
-        command = [*self._command, "--rate", "50"]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "functions")])}
-        with subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            wait_for("the call to stand still", lambda: self._hits() or process.poll() is not None)
-            assert process.poll() is None, process.communicate()[0]
-            process.send_signal(signal_)
-            said, _ = process.communicate()
-        self._system.control.clear_faults()
-        return process.returncode, said
-
-    def _hits(self) -> bool:
-        return any(fault["hits"] for fault in self._system.control.faults())
+def redrive_stopped_at(
+    system: System, operation: str, call: int, phase: str, signal_: signal.Signals
+) -> tuple[int, str]:
+    """Redrive, and send the signal while the given call is unanswered; returns how it ended."""
+    queue = system.outputs["SendQueueUrl" if operation == "sqs:SendMessage" else SEND_DLQ]
+    fault = {
+        "operation": operation,
+        "match": queue.rsplit("/", 1)[-1] + '"',
+        "calls": [call],
+        "phase": phase,
+    }
+    command = ("dlq", "redrive", "--all", "--reason", WHY, "--yes", "--rate", "50")
+    return stop_at(system, fault, *command, signal_=signal_)
 
 
 def test_every_order_is_sent_once_though_the_redrive_is_killed_again_and_again(
-    system: System, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     valid, invalid = [order() for _ in range(45)], [order(items=[]) for _ in range(3)]
     sent = order()
@@ -303,7 +265,6 @@ def test_every_order_is_sent_once_though_the_redrive_is_killed_again_and_again(
     system.wait_for_status(sent["order_id"], "DELIVERED")
     for event in (*valid, *invalid, sent):
         refused(system, event)
-    operator = Operator(system, tmp_path)
 
     for operation, call, phase in (
         ("sqs:SendMessage", 2, "before"),
@@ -311,7 +272,7 @@ def test_every_order_is_sent_once_though_the_redrive_is_killed_again_and_again(
         ("sqs:DeleteMessage", 3, "before"),
         ("sqs:DeleteMessage", 3, "after"),
     ):
-        returncode, said = operator.stop_at(operation, call, phase, signal.SIGKILL)
+        returncode, said = redrive_stopped_at(system, operation, call, phase, signal.SIGKILL)
         assert returncode == -signal.SIGKILL, said
     # What a killed run held comes back in sight by itself.
     wait_for("the messages to come back", lambda: _held(system) == 0)
@@ -324,11 +285,11 @@ def test_every_order_is_sent_once_though_the_redrive_is_killed_again_and_again(
     assert set(system.dead_letters()) == {json.dumps(event) for event in invalid}
 
 
-def test_operator_who_stops_a_redrive_is_told_how_far_it_got(system: System, tmp_path: Path) -> None:
+def test_operator_who_stops_a_redrive_is_told_how_far_it_got(system: System) -> None:
     for _ in range(12):
         refused(system, order())
 
-    returncode, said = Operator(system, tmp_path).stop_at("sqs:SendMessage", 3, "before", signal.SIGINT)
+    returncode, said = redrive_stopped_at(system, "sqs:SendMessage", 3, "before", signal.SIGINT)
 
     assert returncode == 3
     assert "stopped after 2 of 12: 2 redriven" in said

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ops import cli, targets
 from ops.targets import Deployed
-from tests.support.operator_process import kill_at
+from tests.support.operator_process import stop_at
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
 
@@ -150,7 +150,7 @@ def test_resend_that_is_killed_and_repeated_makes_one_email(
     command = ("resend", id_, "--to", new, "--event", str(event_file), "--reason", reason, "--yes")
     notify("hold", "--reason", "so that the second run cannot see what the first one did")
 
-    kill_at(system, {"operation": "sns:Publish", "match": id_, "phase": phase}, *command)
+    stop_at(system, {"operation": "sns:Publish", "match": id_, "phase": phase}, *command)
     notify(*command)
 
     notify("resume", "--reason", "both have run")

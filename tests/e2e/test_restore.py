@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ops import cli, targets
 from ops.targets import Deployed
-from tests.support.operator_process import kill_at
+from tests.support.operator_process import stop_at
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, wait_for
 
 
@@ -117,7 +117,7 @@ def test_lost_and_garbled_records_come_back_and_nobody_gets_a_second_email(syste
     assert system.status(lost["order_id"]) is None
 
     first_record = {"operation": "dynamodb:PutItem", "match": "fingerprint", "phase": "after"}
-    kill_at(system, first_record, *command, "--yes")
+    stop_at(system, first_record, *command, "--yes")
     assert any("-restore-" in name for name in tables(system))
     waiting = order()
     system.publish(waiting)

@@ -1,21 +1,21 @@
-"""`notify` in a process of its own, about a test's system: so that it can be killed."""
+"""`notify` in a process of its own, about a test's system: so that it can be stopped at any call."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from tests.support.system import PROJECT, STACK_NAME, System, wait_for
 
 PROGRAM = """
-import sys
+import signal, sys
 from datetime import UTC, datetime
 from ops import aws, cli, targets
 from ops.targets import Deployed
+# As at a terminal: what runs in the background inherits that SIGINT is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 endpoint, name, outputs, *arguments = sys.argv[1:]
 outputs = dict(line.split("=", 1) for line in outputs.splitlines())
 found = Deployed(name, aws.local(endpoint), outputs, datetime.now(UTC))
@@ -25,26 +25,30 @@ cli.main()
 """
 
 
-def kill_at(system: System, fault: dict[str, Any], *command: str) -> None:
-    """Run a command and kill it (SIGKILL) at a call to AWS.
+def stop_at(
+    system: System, fault: dict[str, Any], *command: str, signal_: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
+    """Run a command, stop it at a call to AWS, and return its exit code and what it said.
 
     Parameters
     ----------
     fault
-        Which call: `operation`, `match` and `phase`, `before` or `after` AWS has done it.
+        Which call: `operation`, `match`, `calls` and `phase`, `before` or `after` AWS has done it.
+    signal_
+        What stops it.
     """
-    system.control.set_faults([fault | {"name": "killed", "effect": "no_answer", "limit": 1}])
+    system.control.set_faults([{"limit": 1} | fault | {"name": "stands still", "effect": "no_answer"}])
     outputs = "\n".join(f"{name}={value}" for name, value in system.outputs.items())
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, system.emulator.endpoint_url, STACK_NAME, outputs, *command],
         cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
-        wait_for("the call", _was_hit(system))
-        os.kill(process.pid, signal.SIGKILL)
+        wait_for("the call", lambda: system.control.faults()[0]["hits"] or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
+        process.send_signal(signal_)
+        said, _ = process.communicate()
     system.control.clear_faults()
-
-
-def _was_hit(system: System) -> Callable[[], bool]:
-    return lambda: bool(system.control.faults()[0]["hits"])
+    return process.returncode, said
