@@ -270,7 +270,7 @@ def deploy(clients: Aws, release: Release, settings: deployment.Settings) -> dep
 @contextmanager
 def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[System]:
     """Deploy root on a new emulator, with parameters/local.yaml and what `parameters` changes of it."""
-    with Emulator.start(log) as emulator:
+    with Emulator.start(log, {"AUTH": "true"}) as emulator:
         prefix = artifacts(emulator)
         clients = aws.local(emulator.endpoint_url)
         settings = deployment.load_settings(PROJECT / "parameters" / "local.yaml")
