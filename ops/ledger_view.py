@@ -101,6 +101,12 @@ EVENTS = {
     "Restored": "Known from a backup or a log when the ledger was restored",
 }
 
+COMPLAINTS = {
+    "not-spam": "Marked as not spam",
+    "auth-failure": "Authentication reported as failed",
+}
+"""Feedback that is no complaint of the recipient."""
+
 BOUNCES = {
     "Permanent": "Refused for good",
     "Transient": "Refused for now, or answered automatically (out of office)",
@@ -210,11 +216,13 @@ def _event_text(event: Mapping[str, Any]) -> str:
     kind = event["event"]
     if kind == "Bounce":
         text = BOUNCES.get(event.get("type", ""), "Refused")
+    elif kind == "Complaint":
+        text = COMPLAINTS.get(event.get("type", ""), EVENTS[kind])
     else:
         text = EVENTS.get(kind, f"SES event {kind}")
     attempt = f", attempt {event['attempt']}" if event.get("attempt", 1) > 1 else ""
     details = [event.get(name) for name in ("subtype", "code", "response")]
-    if kind != "Bounce":
+    if kind != "Bounce" and event.get("type") not in COMPLAINTS:
         details.insert(0, event.get("type"))
     said = ", ".join(str(detail) for detail in details if detail)
     return f"{text}{attempt}" + (f" ({said})" if said else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 
 ORDER_KEY_LENGTH = 32
@@ -18,12 +19,21 @@ IDENTITY_LENGTH = 16
 """64 bits, told apart only among the notifications of one type of one order."""
 
 
+_ORDER_KEY = re.compile(rf"[0-9a-f]{{{ORDER_KEY_LENGTH}}}")
+_NOTIFICATION = re.compile(rf"[a-z][a-z0-9_]{{0,49}}(-[0-9a-f]{{{IDENTITY_LENGTH}}})?")
+
+
 @dataclass(frozen=True)
 class NotificationKey:
     """What is sent at most once: one type of email for one identity. Primary key of its ledger item."""
 
     order_key: str
     notification: str
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether `notification_key` can have made it; no key of the system's own items is such a one."""
+        return bool(_ORDER_KEY.fullmatch(self.order_key) and _NOTIFICATION.fullmatch(self.notification))
 
     def __str__(self) -> str:
         return f"{self.order_key}/{self.notification}"

@@ -24,6 +24,7 @@ class EventOutcome(StrEnum):
     RECORDED = "recorded"
     REPEATED = "repeated"
     ORPHAN = "orphan"
+    FOREIGN = "foreign"
     REFUSED = "refused_event"
 
 
@@ -115,7 +116,7 @@ class TrackDelivery:
         try:
             event = ses_events.read(body, iso(self._now()))
         except ForeignEventError as error:
-            return Tracked(EventOutcome.ORPHAN, detail=str(error))
+            return Tracked(EventOutcome.FOREIGN, detail=str(error))
         except UnreadableEventError as error:
             self._dead_letters.put(body, "(body)", str(error), "unknown")
             return Tracked(EventOutcome.REFUSED, detail=str(error))

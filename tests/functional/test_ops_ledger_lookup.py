@@ -97,6 +97,19 @@ def test_timeline_names_later_attempts_and_counts_what_was_not_kept() -> None:
     assert said[-1] == "… and 3 more events"
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("abuse", "Reported as spam (abuse)"),
+        ("not-spam", "Marked as not spam"),
+        ("auth-failure", "Authentication reported as failed"),
+    ],
+)
+def test_timeline_tells_a_complaint_from_what_is_none(kind: str, text: str) -> None:
+    complaint = {"at": "2026-11-24T06:00:04Z", "event": "Complaint", "type": kind}
+    assert texts(record(history={"a": complaint}))[-1] == text
+
+
 def test_timeline_shows_events_of_an_unknown_kind() -> None:
     new = {"at": "2026-11-24T06:00:04Z", "event": "Teleported"}
     assert texts(record(history={"a": new}))[-1] == "SES event Teleported"

@@ -113,7 +113,7 @@ def test_event_of_nobody_is_acknowledged_and_one_that_is_none_becomes_a_dead_let
     foreign["mail"]["tags"] = {}
     _, come_back = given.handle(event_of(("send", {}), stranger), json.dumps(foreign), "no event")
     assert come_back == set()
-    assert [line["outcome"] for line in emitted.lines("event")] == ["orphan", "orphan", "refused_event"]
+    assert [line["outcome"] for line in emitted.lines("event")] == ["orphan", "foreign", "refused_event"]
     assert given.clients.bodies_in(given.dead_letters) == ["no event"]
     assert emitted.metrics() == {}
 

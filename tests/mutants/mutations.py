@@ -10,6 +10,8 @@ LEDGER_TABLE = "notifications/ledger_table.py"
 QUEUES = "notifications/queues.py"
 SENDING = "notifications/sending.py"
 TRACKING = "notifications/tracking.py"
+SES_EVENTS = "notifications/ses_events.py"
+KEYS = "notifications/keys.py"
 SEND_EMAIL = "notifications/applications/send_email.py"
 TRACK_DELIVERY = "notifications/applications/track_delivery.py"
 CHECK_LEDGER = "notifications/applications/check_ledger.py"
@@ -21,6 +23,8 @@ TESTS = {
     LEDGER_TABLE: ("tests/functional/test_ledger_table.py",),
     QUEUES: ("tests/unit/test_queues.py",),
     SENDING: ("tests/unit/test_sending.py",),
+    SES_EVENTS: ("tests/unit/test_event_records.py",),
+    KEYS: ("tests/unit/test_event_records.py",),
     TRACKING: (
         "tests/unit/test_tracked_measures.py",
         "tests/unit/test_tracking.py",
@@ -152,6 +156,67 @@ MUTATIONS = [
         LEDGER,
         "elif forgotten:",
         "elif False:",
+    ),
+    # --- feedback at the door -------------------------------------------------------------------------
+    Mutation(
+        "feedback may name any item of the table",
+        SES_EVENTS,
+        "if not key.is_well_formed:",
+        "if not key.order_key:",
+    ),
+    Mutation(
+        "feedback may name one of the system's own notifications",
+        KEYS,
+        "and _NOTIFICATION.fullmatch(self.notification)",
+        "and self.notification",
+    ),
+    Mutation(
+        "attempt of any number",
+        SES_EVENTS,
+        'ATTEMPT = re.compile(r"[1-9][0-9]{0,5}|1000000")',
+        'ATTEMPT = re.compile(r"[1-9][0-9]*")',
+    ),
+    Mutation(
+        "clock of an event believed",
+        SES_EVENTS,
+        "return min(moment, now), iso(moment)",
+        "return moment, iso(moment)",
+    ),
+    Mutation(
+        "event of an impossible time raises",
+        SES_EVENTS,
+        "except (ValueError, OverflowError):",
+        "except ValueError:",
+    ),
+    Mutation(
+        "copy of an event is another if its time counts as its arrival",
+        SES_EVENTS,
+        "return now, text",
+        "return now, iso(now)",
+    ),
+    Mutation(
+        "words of a remote server stored as they are",
+        SES_EVENTS,
+        'one if one.isprintable() else " " for one in cut',
+        "one for one in cut",
+    ),
+    Mutation(
+        "failed authentication counts as a complaint",
+        SES_EVENTS,
+        'NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})',
+        'NO_COMPLAINTS = frozenset({"not-spam"})',
+    ),
+    Mutation(
+        "nobody is told that raw delivery is off",
+        SES_EVENTS,
+        "if record.keys() >= SNS_ENVELOPE:",
+        "if not record.keys() >= SNS_ENVELOPE:",
+    ),
+    Mutation(
+        "notification of an identity set aside",
+        SES_EVENTS,
+        'if "notificationType" in record:',
+        'if "notificationType" not in record:',
     ),
     Mutation(
         "attempt in flight given up",

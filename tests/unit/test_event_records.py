@@ -124,16 +124,148 @@ def test_event_of_somebody_elses_message_is_foreign() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", "null", "{}", '{"eventType": "Send"}', '{"eventType": "Send", "mail": 1}']
+    "body",
+    [
+        *("", "{", "[]", "null", "{}", "[" * 100_000, "9" * 5000, '"Successfully validated SNS topic"'),
+        *('{"eventType": "Send"}', '{"eventType": "Send", "mail": 1}'),
+        '{"eventType": "Send", "mail": {"tags": [1]}}',
+    ],
 )
 def test_what_is_no_event_is_unreadable(body: str) -> None:
     with pytest.raises(UnreadableEventError):
         read(body, NOW)
 
 
-@pytest.mark.parametrize("value", ["yesterday", 5])
-def test_event_with_an_impossible_time_is_unreadable(value: object) -> None:
+IMPOSSIBLE_TIMES = ["2099-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "yesterday", "\ud800", 5, None, {}]
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE_TIMES)
+def test_event_counts_as_of_its_arrival_when_its_own_time_cannot_be(value: object) -> None:
     record = documented("delivery")
     record["delivery"]["timestamp"] = value
-    with pytest.raises(UnreadableEventError):
+    event = tracked(record).event
+    assert (event.status, event.entry["at"]) == (Status.DELIVERED, NOW)
+    assert read(json.dumps(record), "2026-11-24T07:00:00.000Z").event.id == event.id
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE_TIMES)
+def test_message_counts_as_accepted_when_its_event_arrived_if_its_time_cannot_be(value: object) -> None:
+    record = documented("send")
+    record["mail"]["timestamp"] = value
+    event = tracked(record)
+    assert (event.event.sent_at, event.event.entry["at"]) == (NOW, NOW)
+    assert event.sent_at_ms == 1795500000000
+    del record["mail"]["timestamp"]
+    assert tracked(record).event.sent_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("order_key", ""),
+        ("order_key", "0F" * 16),
+        ("order_key", "0f" * 15),
+        ("order_key", "0f" * 1025),
+        ("order_key", "~feedback"),
+        ("notification", ""),
+        ("notification", "~path"),
+        ("notification", "order_confirmation-0F"),
+        ("notification", "order_confirmation-" + "0" * 17),
+        ("notification", "x" * 51),
+        ("notification", "order_confirmation\n"),
+        ("attempt", ""),
+        ("attempt", "0"),
+        ("attempt", "-1"),
+        ("attempt", "01"),
+        ("attempt", "1.0"),
+        ("attempt", "٣"),
+        ("attempt", "1000001"),
+        ("attempt", "9" * 5000),
+    ],
+)
+def test_event_whose_tags_are_no_key_of_ours_is_unreadable(tag: str, value: str) -> None:
+    record = documented("send")
+    record["mail"]["tags"][tag] = [value]
+    with pytest.raises(UnreadableEventError, match=tag):
         tracked(record)
+
+
+@pytest.mark.parametrize("tag", ["order_key", "notification", "attempt"])
+@pytest.mark.parametrize("value", [KEY.order_key, [], [1], [None], ["a", "b"], {}, None])
+def test_tag_that_is_not_a_list_of_one_text_is_unreadable(tag: str, value: object) -> None:
+    record = documented("send")
+    record["mail"]["tags"][tag] = value
+    with pytest.raises(UnreadableEventError, match=tag):
+        tracked(record)
+
+
+@pytest.mark.parametrize("value", [None, 5, "", "x" * 257, "a b", "\ud800"])
+def test_event_without_a_usable_message_id_is_unreadable(value: object) -> None:
+    record = documented("send")
+    record["mail"]["messageId"] = value
+    with pytest.raises(UnreadableEventError, match="messageId"):
+        tracked(record)
+
+
+@pytest.mark.parametrize("value", [None, 5, "", "x" * 65, "Send\n", "\ud800"])
+def test_event_without_a_usable_kind_is_unreadable(value: object) -> None:
+    with pytest.raises(UnreadableEventError, match="eventType"):
+        tracked(documented("send") | {"eventType": value})
+
+
+def test_last_attempt_that_can_be_is_read() -> None:
+    record = documented("send")
+    record["mail"]["tags"]["attempt"] = ["1000000"]
+    assert tracked(record).attempt == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("delivery", "delivery"), ("bounce", "bounce"), ("reject", "reject"), ("rendering-failure", "failure")],
+)
+@pytest.mark.parametrize("value", [None, [], "text"])
+def test_event_without_its_payload_is_unreadable(name: str, part: str, value: object) -> None:
+    with pytest.raises(UnreadableEventError, match=part):
+        tracked(documented(name) | {part: value})
+
+
+def test_words_of_a_remote_server_are_one_line_that_can_be_stored_and_shown() -> None:
+    record = documented(
+        "bounce", bouncedRecipients=[{"diagnosticCode": " 550\r\n\x1b[31m\ud800 \u202efull\0"}]
+    )
+    assert tracked(record).event.entry["response"] == "550   [31m   full"
+
+
+def test_odd_details_are_left_out() -> None:
+    record = documented("bounce", bouncedRecipients=[5, {"diagnosticCode": {}, "status": 5}])
+    record["mail"] |= {"destination": [None, "ada@example.com"]}
+    record["mail"]["tags"]["correlation_id"] = ["ada@example.com"]
+    event = tracked(record)
+    assert event.event.status is Status.BOUNCED
+    assert event.event.entry.keys() == {"at", "event", "attempt", "type", "subtype"}
+    assert (event.correlation_id, event.synthetic) == ("", False)
+
+
+def test_recipient_who_takes_a_complaint_back_or_a_failed_authentication_is_no_complaint() -> None:
+    for kind in ("not-spam", "auth-failure"):
+        event = tracked(documented("complaint", complaintFeedbackType=kind))
+        assert (event.event.status, event.counts_as_complaint) == (Status.SENT, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("Successfully validated SNS topic for Amazon SES event publishing.", "validated the topic"),
+        ('{"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "x"}', "identity"),
+        ('{"notificationType": "Bounce", "mail": {"messageId": "m"}, "bounce": {}}', "identity"),
+    ],
+)
+def test_what_ses_says_on_the_topic_besides_events_is_foreign(body: str, why: str) -> None:
+    with pytest.raises(ForeignEventError, match=why):
+        read(body, NOW)
+
+
+def test_sns_envelope_is_unreadable_and_the_reason_is_that_raw_delivery_is_off() -> None:
+    envelope = {"Type": "Notification", "MessageId": "m", "TopicArn": "arn", "Message": "{}"}
+    with pytest.raises(UnreadableEventError, match="raw message delivery is off"):
+        tracked(envelope)
