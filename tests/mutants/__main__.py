@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.mutants.mutations import MUTATIONS, TESTS
-from tests.mutants.run import Fate, MutationError, Tried, run
+from tests.mutants.trial import Fate, MutationError, Tried, run
 
 
 def main(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.run import Mutation
+from tests.mutants.trial import Mutation
 
 LEDGER = "notifications/ledger.py"
 FEEDBACK_PATH = "notifications/feedback_path.py"

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.mutants.mutations import MUTATIONS, TESTS
-from tests.mutants.run import FUNCTIONS, Fate, Mutation, MutationError, run
+from tests.mutants.trial import FUNCTIONS, Fate, Mutation, MutationError, run
 
 MODULE = "notifications/keys.py"
 KEYS_TESTS = {MODULE: ["tests/unit/test_keys.py"]}
