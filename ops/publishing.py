@@ -48,7 +48,12 @@ def parse_events(content: bytes) -> list[OrderEvent]:
     InputError
         The content is not JSON, or there is no event in it.
     """
-    text = _decode(content)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"Byte {error.start} of the input is not UTF-8.", "SNS carries text only: convert it to UTF-8."
+        ) from error
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -63,19 +68,6 @@ def parse_events(content: bytes) -> list[OrderEvent]:
             "There is no order event in it.", "Hand over a JSON object, an array, or one object a line."
         )
     return events
-
-
-def raw_event(content: bytes) -> OrderEvent:
-    """Take the content as one message, whatever it is: bad input is published on purpose with this.
-
-    Raises
-    ------
-    InputError
-        The content is empty, or no text: SNS takes neither.
-    """
-    if not content:
-        raise InputError("The input is empty.", "SNS takes no empty message.")
-    return OrderEvent(_decode(content))
 
 
 def as_of(event: OrderEvent, now: datetime) -> OrderEvent:
@@ -123,15 +115,6 @@ def publish(sns: SNSClient, topic_arn: str, event: OrderEvent) -> Published:
     return Published(answer["MessageId"], event.order_id)
 
 
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"Byte {error.start} of the input is not UTF-8.", "SNS carries text only: convert it to UTF-8."
-        ) from error
-
-
 def _parse_lines(text: str, whole_text_error: ValueError) -> list[OrderEvent]:
     """One event a line. If not even the first line is one, the text was meant as one document."""
     events: list[OrderEvent] = []
@@ -143,7 +126,8 @@ def _parse_lines(text: str, whole_text_error: ValueError) -> list[OrderEvent]:
         except ValueError as error:
             problem = f"line {number}: {error}" if events else str(whole_text_error)
             raise InputError(
-                f"The input is not JSON ({problem}).", "Correct it, or publish it as it is with --raw."
+                f"The input is not JSON ({problem}).",
+                "Hand over a JSON object, an array, or one object a line.",
             ) from error
     return events
 

@@ -9,7 +9,6 @@ import typer
 
 from ops import publishing, targets
 from ops.commands.options import Env, Json, Region
-from ops.errors import InputError
 from ops.files import read
 from ops.output import answers, plain, print_json
 
@@ -21,7 +20,6 @@ def publish(
             metavar="FILE|-", help="Order events: a JSON object, an array, or one object a line; - is stdin."
         ),
     ],
-    raw: Annotated[bool, typer.Option("--raw", help="Publish the file as one message, JSON or not.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="As if it occurred now: for a sample, which is too old to be sent.")
     ] = False,
@@ -30,10 +28,7 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Put order events on the topic, as an order system does."""
-    if raw and now:
-        raise InputError("--raw changes nothing, and --now the time.", "Give one of them.")
-    content = read(file)
-    events = [publishing.raw_event(content)] if raw else publishing.parse_events(content)
+    events = publishing.parse_events(read(file))
     if now:
         events = [publishing.as_of(event, datetime.now(UTC)) for event in events]
     to = targets.find(env, region)

@@ -139,16 +139,11 @@ def test_publish_sends_each_event_of_stdin(environment: Environment) -> None:
     assert environment.received() == ['{"nothing": 1}', '{"order_id": "A-1"}']
 
 
-def test_publish_sends_malformed_input_as_it_is_when_raw(environment: Environment) -> None:
-    assert notify("publish", "--raw", "-", stdin='{"order_id": ').exit_code == 0
-    assert environment.received() == ['{"order_id": ']
-
-
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
         (["publish", "/nonexistent/order.json"], "", "/nonexistent/order.json cannot be read"),
-        (["publish", "-"], '{"order_id": ', "--raw"),
+        (["publish", "-"], '{"order_id": ', "is not JSON"),
         (["publish", "-"], b"\xff", "not UTF-8"),
         (["publish"], "", "Missing argument"),
         (["local", "up", "--port", "0"], "", "--port"),

@@ -15,7 +15,7 @@ from notifications.email_types import EmailTypes
 from notifications.order_event import parse
 from ops import publishing
 from ops.errors import InputError
-from ops.publishing import OrderEvent, as_of, parse_events, raw_event
+from ops.publishing import OrderEvent, as_of, parse_events
 from tests.support.system import PROJECT
 
 SAMPLE = PROJECT / "functions" / "email_types" / "order_confirmation" / "sample.json"
@@ -59,16 +59,6 @@ def test_type_is_not_claimed_when_it_is_not_text(value: str) -> None:
 def test_input_is_refused_with_the_place_when_it_is_not_json(content: bytes, said: str) -> None:
     with pytest.raises(InputError, match=said):
         parse_events(content)
-
-
-def test_anything_textual_is_one_event_when_raw() -> None:
-    assert raw_event(b'[{"a": 1}, {') == OrderEvent('[{"a": 1}, {')
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_raw_input_is_refused_when_sns_could_not_carry_it(content: bytes) -> None:
-    with pytest.raises(InputError):
-        raw_event(content)
 
 
 class Topic:
