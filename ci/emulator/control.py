@@ -43,10 +43,6 @@ class ControlClient:
         """List every message that SES accepted, oldest first."""
         return list(self._call("GET", "/accepted"))
 
-    def clear_accepted(self) -> None:
-        """Forget the accepted messages."""
-        self._call("DELETE", "/accepted")
-
     def set_faults(self, faults: Sequence[Mapping[str, Any]], seed: int = 0) -> None:
         """Replace all faults; their counters start at zero."""
         self._call("PUT", "/faults", {"seed": seed, "faults": list(faults)})

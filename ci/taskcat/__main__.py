@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ci.taskcat import picture, report, staging
 from ci.taskcat import target as targets
 from ci.taskcat.deployment import LOG
+from ci.taskcat.execution import Tell, perform
 from ci.taskcat.results import Check, StackResult
-from ci.taskcat.run import Tell, perform
 from ci.taskcat.staging import FOLDER
 from ci.taskcat.target import Target
 from ops.errors import OpsError

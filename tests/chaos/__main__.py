@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tests.chaos.experiment import PARAMETERS, Tell, run
 from tests.chaos.report import Report, explain
-from tests.chaos.run import PARAMETERS, Tell, run
 from tests.support.system import deployed
 
 EXPLAINED = 3

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.experiment import PARAMETERS, run
 from tests.chaos.report import explain
-from tests.chaos.run import PARAMETERS, run
 from tests.support.system import deployed
 
 ORDERS = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from notifications.keys import order_key
-from tests.chaos.run import PARAMETERS
+from tests.chaos.experiment import PARAMETERS
 from tests.support.system import deployed, order, order_id
 
 

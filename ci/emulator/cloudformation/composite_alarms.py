@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 from typing import Any
 
 from ci.emulator.cloudformation.properties import boolean, present, refuse_failure
+from ci.emulator.cloudformation.provisioning import renames_replace
 from ci.emulator.ministack import cloudwatch, provisioners
 
 _TYPE = "AWS::CloudWatch::CompositeAlarm"
@@ -15,40 +16,18 @@ _AS_THEY_ARE = ("AlarmRule", "AlarmDescription", "AlarmActions", "OKActions", "I
 
 def install() -> None:
     """Add the resource type: ``Ref`` is the alarm's name, ``Arn`` its only attribute."""
-    provisioners._RESOURCE_HANDLERS[_TYPE] = {
-        "create": _create,
-        "update": _update,
-        "update_with_logical_id": True,
-        "delete": _delete,
-    }
+    provisioners._RESOURCE_HANDLERS[_TYPE] = renames_replace(
+        _create,
+        lambda name, _, properties: _put(name, properties),
+        _delete,
+        name=_name,
+        exists=lambda name: name in cloudwatch._composite_alarms,
+    )
     provisioners._STACK_TAG_PROPERTY[_TYPE] = ("Tags", "list")
 
 
 def _create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
     return _put(_name(properties, logical_id, stack_name), properties)
-
-
-def _update(
-    physical_id: str,
-    old_properties: dict[str, Any],
-    new_properties: dict[str, Any],
-    stack_name: str,
-    logical_id: str,
-) -> tuple[str, dict[str, str]]:
-    name = _name(new_properties, logical_id, stack_name)
-    current_name = physical_id if physical_id in cloudwatch._composite_alarms else None
-    replaced: tuple[str, dict[str, str]] | None = provisioners._rename_replacement(
-        physical_id,
-        old_properties,
-        new_properties,
-        stack_name,
-        logical_id,
-        name,
-        current_name,
-        _create,
-        _delete,
-    )
-    return replaced or _put(name, new_properties)
 
 
 def _delete(physical_id: str, _properties: dict[str, Any]) -> None:
