@@ -46,8 +46,7 @@ def run(progress: Progress, *, keep: bool) -> Demonstration:
     stays = keep or local.find() is not None
     try:
         environment = local.up(None, progress, any_free_port=True)
-        sample = json.loads(SAMPLE.read_text())
-        observed = _publish(environment, orders(sample, secrets.token_hex(3), datetime.now(UTC)), progress)
+        observed = _publish(environment, orders(secrets.token_hex(3), datetime.now(UTC)), progress)
         _settle(environment, observed, progress)
     finally:
         if not stays and (started := local.find()):

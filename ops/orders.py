@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from notifications.email_types import EmailTypes
+from notifications.times import iso
 from ops import ledger_lookup, publishing
 from ops.dead_letters.messages import QueueName
 from ops.dead_letters.queue import Queue
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
+
+
+EMAIL_TYPE = "order_confirmation"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,13 @@ class Observed:
     refusal: Mapping[str, str] | None = None
 
 
+def body(order_id: str, now: datetime, customer: Mapping[str, str | None], **changes: Any) -> str:
+    """The event of an order like the sample, placed now, with changed fields; what is None is left out."""
+    event = {**EmailTypes().get(EMAIL_TYPE).sample, "order_id": order_id, "ordered_at": iso(now), **changes}
+    event["customer"] = _without_none({**event["customer"], **customer})
+    return json.dumps(_without_none(event))
+
+
 def publish(sns: SNSClient, topic_arn: str, orders: Iterable[Order]) -> int:
     """Publish the orders, as an order system does; returns the number of events."""
     events = [
@@ -90,3 +104,7 @@ def refusals(
                 if delete:
                     queue.delete(message)
     return found
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from notifications.email_types import EmailTypes
 from notifications.probe import smoke_address
-from notifications.times import iso
 from ops import ledger_view
-from ops.orders import Observed, Order
+from ops.orders import EMAIL_TYPE, Observed, Order, body
 
 OBJECTIVE_SECONDS = 30.0
 """From the publication of an order to the acceptance of its email, or to its refusal."""
@@ -20,8 +16,6 @@ OBJECTIVE_SECONDS = 30.0
 WATCH_SECONDS = 10.0
 """How long a duplicate is watched after its acceptance. A copy that finds the other one being sent comes back
 after 5 seconds (`notifications.sending`); if it were sent too, its Send event would be in the record then."""
-
-EMAIL_TYPE = "order_confirmation"
 
 MISSING_FIELD = "customer.email"
 """What the malformed order lacks."""
@@ -48,12 +42,9 @@ class Step:
 
     def order(self, order_id: str, now: datetime) -> Order:
         """The order of this step."""
-        event = copy.deepcopy(dict(EmailTypes().get(EMAIL_TYPE).sample))
-        event |= {"order_id": order_id, "ordered_at": iso(now)}
-        event["customer"] = {"email": smoke_address(self.mailbox), "name": "Smoke test"}
-        if self.expected is None:
-            del event["customer"]["email"]
-        return Order(order_id, json.dumps(event), self.expected, self.copies, EMAIL_TYPE)
+        address = None if self.expected is None else smoke_address(self.mailbox)
+        event = body(order_id, now, {"email": address, "name": "Smoke test"})
+        return Order(order_id, event, self.expected, self.copies, EMAIL_TYPE)
 
 
 STEPS = (

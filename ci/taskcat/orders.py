@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from notifications.email_types import EmailTypes
-from ops.orders import Order
-
-TYPE = "order_confirmation"
+from ops.orders import EMAIL_TYPE, Order, body
 
 
 @dataclass(frozen=True)
@@ -45,12 +41,6 @@ def make_orders(region: str) -> Orders:
 
 
 def _order(order_id: str, mailbox: str, expected: str | None, copies: int = 1, **changes: object) -> Order:
-    sample = EmailTypes().get(TYPE).sample
-    event = {
-        **sample,
-        "order_id": order_id,
-        "customer": {**sample["customer"], "email": f"{mailbox}+{order_id}@simulator.amazonses.com"},
-        "ordered_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **changes,
-    }
-    return Order(order_id, json.dumps(event), expected, copies, TYPE)
+    customer = {"email": f"{mailbox}+{order_id}@simulator.amazonses.com"}
+    event = body(order_id, datetime.now(UTC), customer, **changes)
+    return Order(order_id, event, expected, copies, EMAIL_TYPE)

@@ -14,7 +14,7 @@ from ops.demo_orders import DemoObserved, DemoOrder, orders, report
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 TYPES = EmailTypes()
-ORDERS = orders(TYPES.get("order_confirmation").sample, "f00", NOW)
+ORDERS = orders("f00", NOW)
 
 
 def by_name(order: DemoOrder) -> str:
