@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.aws import Aws
-from ops.deploying import deployment
-from ops.deploying.deployment import Settings
-from ops.deploying.environments import Environment
+from ops.deploying.environments import Settings, Target
 from ops.output import Progress
 from ops.release import build
-from ops.release.dependencies import Target
 
 TEMPLATE = Path(__file__).with_suffix(".yaml")
 
@@ -37,7 +33,7 @@ class Release:
         }
 
 
-def publish(aws: Aws, environment: Environment, progress: Progress, *, poll_seconds: float = 2.0) -> Release:
+def publish(to: Target, progress: Progress) -> Release:
     """Build the working tree, make or update the region's bucket, upload what is not there yet.
 
     An emulator runs the functions on this machine, so what it gets is built for this machine.
@@ -50,23 +46,22 @@ def publish(aws: Aws, environment: Environment, progress: Progress, *, poll_seco
         CloudFormation could not make the bucket.
     """
     with progress.doing("building the functions and templates"):
-        target: Target = "local" if aws.is_emulator else "aws"
-        artifact = build.build(target, environment.settings.parameters["Architecture"])
+        architecture = to.environment.settings.parameters["Architecture"]
+        artifact = build.build("local" if to.aws.is_emulator else "aws", architecture)
     with progress.doing("uploading"):
-        name = bucket(aws, environment.service, poll_seconds=poll_seconds)
-        build.publish(artifact, aws.s3, name)
+        name = bucket(to)
+        build.publish(artifact, to.aws.s3, name)
     size = artifact.functions_zip.stat().st_size / 2**20
     progress.done(f"artifact {artifact.prefix} ({size:.1f} MiB) is in s3://{name}")
-    return Release(name, artifact.prefix, aws.region)
+    return Release(name, artifact.prefix, to.aws.region)
 
 
-def bucket(aws: Aws, service: str, *, poll_seconds: float = 2.0) -> str:
+def bucket(of: Target) -> str:
     """Bring the bucket's stack up to date; returns the bucket's name."""
-    client, stack_name = aws.cloudformation, f"{service}-artifacts"
-    template = {"TemplateBody": TEMPLATE.read_text()}
+    service = of.environment.service
+    stack = of.stack_named(f"{service}-artifacts")
     settings = Settings({"ServiceName": service}, {"Service": service})
-    plan = deployment.prepare(client, stack_name, template, settings, poll_seconds=poll_seconds)
-    done = deployment.execute(client, plan, on_event=lambda _: None, poll_seconds=poll_seconds)
-    if plan.change_set_id is not None:
-        client.update_termination_protection(StackName=stack_name, EnableTerminationProtection=True)
+    plan = stack.prepare({"TemplateBody": TEMPLATE.read_text()}, settings)
+    done = stack.execute(plan, lambda _: None)
+    stack.protect(terminable=False)
     return done.outputs["ArtifactBucket"]

@@ -6,16 +6,15 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import yaml
 
 from ops.aws import Aws
 from ops.deploying import templates
-from ops.deploying.deployment import IN_REVIEW, Settings, find_stack, load_settings, outputs_of
+from ops.deploying.stacks import Stack, outputs_of
 from ops.errors import InputError, OwnershipError, StackMissingError
 from ops.tree import PARAMETERS
-
-if TYPE_CHECKING:
-    from types_boto3_cloudformation import CloudFormationClient
 
 LOCAL = "local"
 PLACEHOLDER = re.compile(r"REPLACE|(^|[@.])example\.(com|org|net)")
@@ -24,6 +23,14 @@ POLL_SECONDS = 2.0
 EMULATOR_POLL_SECONDS = 0.2
 
 Owner = Literal["root", "standalone"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A parameter file: what an environment passes to root, and the tags of all its resources."""
+
+    parameters: dict[str, str]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,73 @@ class Target:
     environment: Environment
     aws: Aws
 
-    @property
-    def poll_seconds(self) -> float:
-        """Time between two looks at a stack."""
-        return EMULATOR_POLL_SECONDS if self.aws.is_emulator else POLL_SECONDS
-
     def __str__(self) -> str:
         return f"{self.aws}, environment {self.environment.name}"
+
+    def stack(self, stack: str = templates.ROOT) -> Stack:
+        """Root's stack, or another one that stands alone."""
+        return self.stack_named(self.environment.stack_name(stack))
+
+    def stack_named(self, name: str) -> Stack:
+        """Any stack."""
+        poll_seconds = EMULATOR_POLL_SECONDS if self.aws.is_emulator else POLL_SECONDS
+        return Stack(self.aws.cloudformation, name, poll_seconds)
+
+    def standing_alone(self) -> list[str]:
+        """Names of the templates that are deployed on their own, in the order of deployment."""
+        return [name for name in templates.children() if self.stack(name).find()]
+
+    def owner(self) -> Owner | None:
+        """Who owns the environment's resources in this region; None while there are none."""
+        if self.stack().find():
+            return "root"
+        return "standalone" if self.standing_alone() else None
+
+    def check_owner(self, stack: str) -> None:
+        """Make sure that a deployment of the stack does not make a second owner.
+
+        Raises
+        ------
+        OwnershipError
+            Root is asked for where stacks stand alone, or the other way round.
+        """
+        env, owner = self.environment.name, self.owner()
+        if owner == "root" and stack != templates.ROOT:
+            raise OwnershipError(
+                f"{self.stack().name} owns the {stack} stack of {env}.",
+                f"`notify deploy --env {env}` deploys what has changed, and leaves the other stacks as they are.",
+            )
+        if owner == "standalone" and stack == templates.ROOT:
+            alone = ", ".join(self.stack(name).name for name in self.standing_alone())
+            raise OwnershipError(
+                f"The stacks of {env} stand alone: {alone}.",
+                f"Deploy one with `notify deploy --env {env} --stack NAME`. docs/deployment.md says under "
+                "'From single stacks to root' how root comes to own them.",
+            )
+
+    def settings_of(self, stack: str, artifact: dict[str, str]) -> Settings:
+        """Settings of a stack: from the environment's file, the artifact, and the outputs of its siblings.
+
+        Raises
+        ------
+        StackMissingError
+            A sibling whose outputs the stack needs is not deployed, or not with that output.
+        """
+        wanted = templates.load(stack)["Parameters"]
+        known = self.environment.settings.parameters | artifact
+        for name in templates.predecessors(stack):
+            sibling = self.stack(name)
+            found, needed = sibling.find(), wanted.keys() & templates.load(name)["Outputs"].keys()
+            outputs = outputs_of(found)
+            if not found or needed - outputs.keys():
+                raise StackMissingError(
+                    f"{stack} needs {', '.join(sorted(needed)) or 'what is in it'} of {sibling.name}, "
+                    f"which {'lacks that' if found else 'is not deployed'}.",
+                    f"Deploy it first: `notify deploy --env {self.environment.name} --stack {name}`.",
+                )
+            known |= {output: outputs[output] for output in needed}
+        values = {name: value for name, value in known.items() if name in wanted}
+        return Settings(values, self.environment.settings.tags)
 
 
 def get(name: str) -> Environment:
@@ -106,70 +173,22 @@ def get(name: str) -> Environment:
     return environment
 
 
-def is_there(client: CloudFormationClient, stack_name: str) -> bool:
-    """Whether there is such a stack, and not only a change set for one."""
-    stack = find_stack(client, stack_name)
-    return stack is not None and stack["StackStatus"] != IN_REVIEW
-
-
-def standing_alone(client: CloudFormationClient, environment: Environment) -> list[str]:
-    """Names of the stacks of an environment that are deployed on their own, in the order of deployment."""
-    return [name for name in templates.children() if is_there(client, environment.stack_name(name))]
-
-
-def owner(client: CloudFormationClient, environment: Environment) -> Owner | None:
-    """Who owns the environment's resources in this region; None while there are none."""
-    if is_there(client, environment.stack_name()):
-        return "root"
-    return "standalone" if standing_alone(client, environment) else None
-
-
-def check_owner(client: CloudFormationClient, environment: Environment, stack: str) -> None:
-    """Make sure that a deployment of the stack does not make a second owner.
+def load_settings(path: Path) -> Settings:
+    """Read a parameter file in the form of rain's `--config`: the mappings `Parameters` and `Tags`.
 
     Raises
     ------
-    OwnershipError
-        Root is asked for where stacks stand alone, or the other way round.
+    InputError
+        The file is not of that form, or a value is not a string (an unquoted `007` or `true` would change).
     """
-    env, found = environment.name, owner(client, environment)
-    if found == "root" and stack != templates.ROOT:
-        raise OwnershipError(
-            f"{environment.stack_name()} owns the {stack} stack of {env}.",
-            f"`notify deploy --env {env}` deploys what has changed, and leaves the other stacks as they are.",
+    document = yaml.safe_load(path.read_text())
+    if not isinstance(document, dict) or not document.keys() <= {"Parameters", "Tags"}:
+        raise InputError(
+            f"{path} is not a parameter file.", "It has the mappings `Parameters` and `Tags` only."
         )
-    if found == "standalone" and stack == templates.ROOT:
-        alone = [environment.stack_name(name) for name in standing_alone(client, environment)]
-        raise OwnershipError(
-            f"The stacks of {env} stand alone: {', '.join(alone)}.",
-            f"Deploy one with `notify deploy --env {env} --stack NAME`. docs/deployment.md says under "
-            "'From single stacks to root' how root comes to own them.",
-        )
-
-
-def resolve(
-    client: CloudFormationClient, environment: Environment, stack: str, artifact: dict[str, str]
-) -> Settings:
-    """Parameters of a stack: from the environment's file, the artifact, and the outputs of its siblings.
-
-    Raises
-    ------
-    StackMissingError
-        A sibling whose outputs the stack needs is not deployed, or not with that output.
-    """
-    wanted = templates.load(stack).parameters
-    known = environment.settings.parameters | artifact
-    values = {name: value for name, value in known.items() if name in wanted}
-    for sibling in templates.predecessors(stack):
-        needed = templates.needs(stack, sibling)
-        found = find_stack(client, environment.stack_name(sibling))
-        outputs = outputs_of(found) if found else {}
-        missing = ", ".join(sorted(needed - outputs.keys()))
-        if missing or not found:
-            raise StackMissingError(
-                f"{stack} needs {missing or 'what is'} {'of' if missing else 'in'} "
-                f"{environment.stack_name(sibling)}, which {'lacks that' if found else 'is not deployed'}.",
-                f"Deploy it first: `notify deploy --env {environment.name} --stack {sibling}`.",
-            )
-        values |= {name: outputs[name] for name in needed}
-    return Settings(values, environment.settings.tags)
+    sections = {name: document.get(name) or {} for name in ("Parameters", "Tags")}
+    for name, values in sections.items():
+        for key, value in values.items():
+            if not isinstance(value, str):
+                raise InputError(f"{path}: {name}.{key} is {value!r}, not a string.", "Put it in quotes.")
+    return Settings(sections["Parameters"], sections["Tags"])

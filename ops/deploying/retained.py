@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from ops.aws import Aws
 from ops.deploying import templates
-from ops.deploying.environments import Environment
-from ops.deploying.protection import STATEFUL_TYPES
+from ops.deploying.environments import Target
+from ops.deploying.plans import STATEFUL_TYPES
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -22,15 +23,8 @@ https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html"""
 
 @dataclass(frozen=True)
 class Retained:
-    """A resource that its stack has left behind.
+    """A resource that its stack has left behind."""
 
-    Parameters
-    ----------
-    stack
-        Name of the template it belongs to.
-    """
-
-    stack: str
     logical_id: str
     resource_type: str
     physical_id: str
@@ -39,30 +33,25 @@ class Retained:
         return f"{self.logical_id} ({self.resource_type} {self.physical_id})"
 
 
-def find(aws: Aws, environment: Environment, stack: str) -> list[Retained]:
-    """Find what deleted stacks of an environment have left of one template, whether they stood alone or not.
+def find(of: Target, stacks: Iterable[str]) -> list[Retained]:
+    """Find what deleted stacks of an environment have left of templates, whether they stood alone or not.
 
     CloudFormation tells of deleted stacks for 90 days:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
     """
-    found: dict[str, Retained] = {}
-    for stack_id in _deleted_stacks(aws.cloudformation, environment, stack):
-        for page in aws.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
-            for event in page["StackEvents"]:
-                one = Retained(
-                    stack,
-                    event["LogicalResourceId"],
-                    event["ResourceType"],
-                    event.get("PhysicalResourceId", ""),
-                )
-                if (
-                    event.get("ResourceStatus") == "DELETE_SKIPPED"
-                    and one.resource_type in STATEFUL_TYPES
-                    and one.logical_id not in found
-                    and _exists(aws, one)
-                ):
-                    found[one.logical_id] = one
-    return sorted(found.values(), key=lambda one: one.logical_id)
+    client = of.aws.cloudformation
+    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    deleted = [summary for page in pages for summary in page["StackSummaries"]]
+    deleted.sort(key=lambda summary: summary["CreationTime"], reverse=True)
+    found: dict[tuple[str, str], Retained] = {}
+    for stack in stacks:
+        alone, nested = of.stack(stack).name, f"{of.stack().name}-{templates.nested_id(stack)}-"
+        for summary in deleted:
+            if summary["StackName"] == alone or summary["StackName"].startswith(nested):
+                for one in _skipped(client, summary["StackId"]):
+                    if (stack, one.logical_id) not in found and _exists(of.aws, one):
+                        found[stack, one.logical_id] = one
+    return list(found.values())
 
 
 def delete(aws: Aws, one: Retained) -> str:
@@ -88,19 +77,12 @@ def delete(aws: Aws, one: Retained) -> str:
     return "for good"
 
 
-def _deleted_stacks(client: CloudFormationClient, environment: Environment, stack: str) -> list[str]:
-    """Ids of the deleted stacks of a template, newest first."""
-    alone = environment.stack_name(stack)
-    nested = f"{environment.stack_name()}-{templates.nested_id(stack)}-"
-    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
-    deleted = [
-        summary
-        for page in pages
-        for summary in page["StackSummaries"]
-        if summary["StackName"] == alone or summary["StackName"].startswith(nested)
-    ]
-    deleted.sort(key=lambda summary: summary["CreationTime"], reverse=True)
-    return [summary["StackId"] for summary in deleted]
+def _skipped(client: CloudFormationClient, stack_id: str) -> Iterator[Retained]:
+    """What the deletion of a stack has left out."""
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            if event.get("ResourceStatus") == "DELETE_SKIPPED" and event["ResourceType"] in STATEFUL_TYPES:
+                yield Retained(event["LogicalResourceId"], event["ResourceType"], event["PhysicalResourceId"])
 
 
 def _exists(aws: Aws, one: Retained) -> bool:

@@ -1,12 +1,10 @@
-"""The templates of the project as the deployment needs them: parameters, outputs, resources, order."""
+"""The templates of the project, and in which order they are deployed."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -35,39 +33,16 @@ def _written_out(loader: _Loader, function: str, node: yaml.Node) -> dict[str, A
 _Loader.add_multi_constructor("!", _written_out)
 
 
-@dataclass(frozen=True)
-class Template:
-    """One template."""
-
-    name: str
-    document: dict[str, Any]
-
-    @property
-    def parameters(self) -> frozenset[str]:
-        """Names of its parameters."""
-        return frozenset(self.document["Parameters"])
-
-    @property
-    def outputs(self) -> frozenset[str]:
-        """Names of its outputs."""
-        return frozenset(self.document["Outputs"])
-
-    @property
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """Its resources by logical id."""
-        resources: dict[str, dict[str, Any]] = self.document["Resources"]
-        return resources
-
-
-def path(name: str) -> Path:
-    """Where a template is."""
-    return STACKS / f"{name}.yaml"
+def parse(text: str) -> dict[str, Any]:
+    """A template with its short forms written out."""
+    template: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    return template
 
 
 @cache
-def load(name: str) -> Template:
+def load(name: str) -> dict[str, Any]:
     """Read `stacks/<name>.yaml`."""
-    return Template(name, yaml.load(path(name).read_text(), _Loader))  # noqa: S506 - a safe loader
+    return parse((STACKS / f"{name}.yaml").read_text())
 
 
 def names() -> list[str]:
@@ -81,20 +56,16 @@ def children() -> tuple[str, ...]:
     return tuple(TopologicalSorter({name: predecessors(name) for name in names()}).static_order())
 
 
-def needs(name: str, other: str) -> frozenset[str]:
-    """Parameters of a stack that outputs of another one feed."""
-    return load(name).parameters & load(other).outputs
-
-
 @cache
 def predecessors(name: str) -> tuple[str, ...]:
     """Stacks that must be there before this one, as root says by what it waits for and passes on."""
     if name == ROOT:
         return ()
-    definition = load(ROOT).resources[nested_id(name)]
+    resources = load(ROOT)["Resources"]
+    definition = resources[nested_id(name)]
     before = definition.get("DependsOn", [])
     ids = {before} if isinstance(before, str) else set(before)
-    ids |= _references(definition["Properties"]) & load(ROOT).resources.keys()
+    ids |= _references(definition["Properties"]) & resources.keys()
     return tuple(sorted(id_.removesuffix("Stack").lower() for id_ in ids))
 
 
