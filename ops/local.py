@@ -10,7 +10,7 @@ from typing import Any
 
 from ops import aws, emulator
 from ops.aws import Aws
-from ops.deploying import deployment, environments, rollout, templates
+from ops.deploying import deployment, environments, stacks, templates
 from ops.deploying.environments import Target
 from ops.emulator import Emulator, PortTakenError
 from ops.errors import EmulatorError, StackMissingError
@@ -62,8 +62,8 @@ class LocalEnvironment:
         StackMissingError
             It is not deployed, or not completely.
         """
-        stack = deployment.find_stack(self.aws.cloudformation, STACK_NAME)
-        found = deployment.outputs_of(stack) if stack else {}
+        stack = stacks.find_stack(self.aws.cloudformation, STACK_NAME)
+        found = stacks.outputs_of(stack)
         if not found:
             status = stack["StackStatus"] if stack else "not there"
             raise StackMissingError(f"Stack {STACK_NAME} is {status}.", "Run `notify local up` to deploy it.")
@@ -71,8 +71,8 @@ class LocalEnvironment:
 
     def status(self) -> dict[str, Any]:
         """Tell how it is, in the stable form of `notify local status --json`."""
-        stack = deployment.find_stack(self.aws.cloudformation, STACK_NAME)
-        outputs = deployment.outputs_of(stack) if stack else {}
+        stack = stacks.find_stack(self.aws.cloudformation, STACK_NAME)
+        outputs = stacks.outputs_of(stack)
         urls = [url for name, url in outputs.items() if name.endswith("QueueUrl")]
         return {
             "running": True,
@@ -183,7 +183,7 @@ def up(port: int | None, progress: Progress, *, any_free_port: bool = False) -> 
     else:
         progress.done(f"emulator is running at {environment.endpoint_url}")
     here = Target(environments.get(environments.LOCAL), environment.aws)
-    rollout.deploy(here, templates.ROOT, rollout.Unattended(), progress)
+    deployment.deploy(here, templates.ROOT, deployment.Operator(), progress)
     return environment
 
 
@@ -218,10 +218,10 @@ def _port_taken(port: int) -> EmulatorError:
 
 
 def _is_beyond_update(environment: LocalEnvironment) -> bool:
-    stack = deployment.find_stack(environment.aws.cloudformation, STACK_NAME)
+    stack = stacks.find_stack(environment.aws.cloudformation, STACK_NAME)
     if stack is None or stack["StackStatus"].endswith("_IN_PROGRESS"):
         return False
-    return stack["StackStatus"] not in deployment.UPDATABLE
+    return stack["StackStatus"] not in stacks.UPDATABLE
 
 
 def _state_path() -> Path:

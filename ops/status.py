@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.hold import SendingHold
-from ops.deploying.deployment import SUCCEEDED
+from ops.deploying.stacks import SUCCEEDED
 from ops.targets import Deployed
 
 DESCRIPTION = re.compile(r"(?P<meaning>.+)\. Severity: (?P<severity>\w+)\. Runbook: (?P<runbook>\S+)")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from notifications.hold import SendingHold
 from ops import aws, local
 from ops.aws import Aws
-from ops.deploying import deployment, environments, templates
+from ops.deploying import environments, templates
 from ops.deploying.environments import Target
+from ops.deploying.stacks import find_stack, outputs_of
 from ops.errors import StackMissingError
 from ops.output import Progress
 
@@ -60,9 +61,9 @@ def find(env: str | None, region: str | None) -> Deployed:
     environment, clients = to.environment, to.aws
     root = environment.stack_name()
     stacks = _found(clients, [root])
-    if not any(map(deployment.outputs_of, stacks)):
+    if not any(map(outputs_of, stacks)):
         stacks = _found(clients, [environment.stack_name(name) for name in templates.names()])
-    outputs = {name: value for stack in stacks for name, value in deployment.outputs_of(stack).items()}
+    outputs = {name: value for stack in stacks for name, value in outputs_of(stack).items()}
     if not outputs:
         raise StackMissingError(
             f"Stack {root} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
@@ -71,7 +72,7 @@ def find(env: str | None, region: str | None) -> Deployed:
 
 
 def _found(clients: Aws, names: list[str]) -> list[StackTypeDef]:
-    return [stack for name in names if (stack := deployment.find_stack(clients.cloudformation, name))]
+    return [stack for name in names if (stack := find_stack(clients.cloudformation, name))]
 
 
 def hold_of(of: Deployed) -> SendingHold:

@@ -17,7 +17,7 @@ from ci.taskcat.region import CheckFailedError, Region
 from ci.taskcat.results import Check
 from notifications.keys import order_key
 from ops import ledger_view
-from ops.deploying.deployment import find_stack
+from ops.deploying.stacks import find_stack
 from ops.orders import Order
 
 Look = Callable[[Region, Sequence[Region]], str]

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from ci.taskcat.deployment import Stack
 from ci.taskcat.orders import Orders, make_orders
 from ci.taskcat.target import Target
-from ops.deploying.deployment import outputs_of
-from ops.deploying.protection import nested_stacks
+from ops.deploying.stacks import outputs_of, with_nested
 from ops.orders import Order, publish, record, refusals
 from ops.waiting import wait_for
 
@@ -123,10 +122,5 @@ class Region:
 
 def standing(target: Target, stack: Stack) -> Region:
     """Look at what stands. Stacks that are nested are found now: once deleted, nothing tells of them."""
-    return Region(target, stack.region, with_nested(target, stack.region, stack.id), stack.outputs)
-
-
-def with_nested(target: Target, region: str, stack_id: str) -> list[str]:
-    """Ids of a stack and of all that are nested in it."""
-    children = nested_stacks(target.client("cloudformation", region), stack_id)
-    return [stack_id, *(id_ for child in children for id_ in with_nested(target, region, child))]
+    stack_ids = with_nested(target.client("cloudformation", stack.region), stack.id)
+    return Region(target, stack.region, stack_ids, stack.outputs)

@@ -11,9 +11,9 @@ import typer
 from ops import targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.deploying import artifacts as releases
-from ops.deploying import destruction, environments, plan_view, rollout, templates
-from ops.deploying.deployment import Plan
+from ops.deploying import deployment, environments, plan_view, templates
 from ops.deploying.environments import Target
+from ops.deploying.plans import Plan
 from ops.output import Progress, answers, plain, print_json, table
 
 OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
@@ -25,7 +25,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, except where data w
 
 
 @dataclass(frozen=True)
-class Terminal:
+class Terminal(deployment.Operator):
     """The operator at a terminal: sees plans on stdout, is asked on stderr."""
 
     says_yes: bool
@@ -52,7 +52,7 @@ class Terminal:
 def artifacts(env: OneEnv, region: Region = None, as_json: Json = False) -> None:
     """Build, upload, and print the release as parameters for `rain deploy --params`."""
     to = _target(env, region)
-    release = releases.publish(to.aws, to.environment, Progress(), poll_seconds=to.poll_seconds)
+    release = releases.publish(to, Progress())
     if as_json:
         print_json(release.parameters)
         return
@@ -69,7 +69,7 @@ def deploy(
 ) -> None:
     """Deploy the working tree: show what would change, ask, do it. Exit code 1: it was declined."""
     to = _target(env, region)
-    result = rollout.deploy(
+    result = deployment.deploy(
         to, stack or templates.ROOT, Terminal(yes, as_json), Progress(), only_plan=only_plan
     )
     if as_json:
@@ -78,13 +78,12 @@ def deploy(
                 "environment": to.environment.name,
                 "account": to.aws.account,
                 "region": to.aws.region,
-                "stack": result.stack_name,
-                "plans": [plan_view.as_json(plan) for plan in result.plans],
-                "outcome": result.deployed.outcome if result.deployed else None,
-                "outputs": result.deployed.outputs if result.deployed else {},
+                "plan": plan_view.as_json(result.plan),
+                "outcome": result.outcome,
+                "outputs": result.outputs,
             }
         )
-    if result.is_declined:
+    if result.outcome is None and not only_plan:
         Progress().done("nothing was changed", "!")
         raise typer.Exit(NO)
 
@@ -102,7 +101,7 @@ def destroy(
 ) -> None:
     """Delete an environment's stacks; what holds data is kept, and listed. Exit code 1: it was declined."""
     of = _target(env, region)
-    done = destruction.destroy(of, stack, Terminal(yes, as_json), Progress(), delete_data=delete_data)
+    done = deployment.destroy(of, stack, Terminal(yes, as_json), Progress(), delete_data=delete_data)
     if done is None:
         raise typer.Exit(NO)
     if as_json:

@@ -20,11 +20,11 @@ class Operator:
     def sees(self, plan: Plan) -> None:
         """Look at a plan."""
 
-    def agrees(self, question: str) -> bool:  # noqa: ARG002
+    def agrees(self, question: str) -> bool:
         """Say yes or no."""
         return True
 
-    def confirms(self, danger: str, name: str) -> bool:  # noqa: ARG002
+    def confirms(self, danger: str, name: str) -> bool:
         """Type the name, having read what the danger is."""
         return True
 
@@ -127,7 +127,9 @@ def destroy(
     root = of.stack().name
     if not names and not (delete_data and _left(of, stack)):
         missing = of.stack(stack or templates.ROOT).name
-        raise StackMissingError(f"There is no {missing} to delete.", "Look at the environment and the region.")
+        raise StackMissingError(
+            f"There is no {missing} to delete.", "Look at the environment and the region."
+        )
     if names and not operator.agrees(f"Delete {', '.join(names)}?"):
         return None
     danger = "The ledger, the keys, the messages in the queues and the logs are deleted, too."

@@ -116,7 +116,7 @@ class Target:
         if owner == "root" and stack != templates.ROOT:
             raise OwnershipError(
                 f"{self.stack().name} owns the {stack} stack of {env}.",
-                f"`notify deploy --env {env}` deploys what has changed, and leaves the other stacks as they are.",
+                f"`notify deploy --env {env}` deploys what has changed, and leaves other stacks as they are.",
             )
         if owner == "standalone" and stack == templates.ROOT:
             alone = ", ".join(self.stack(name).name for name in self.standing_alone())

@@ -7,8 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from ops.deploying import templates
-from ops.deploying.change_sets import Action, Change
-from ops.deploying.deployment import Plan
+from ops.deploying.plans import Action, Change, Plan
 from ops.deploying.stack_events import NESTED_STACK
 from ops.output import plain, table
 
@@ -82,5 +81,5 @@ def as_json(plan: Plan) -> dict[str, Any]:
 def _details(change: Change) -> list[str]:
     nested = {templates.nested_id(name): name for name in templates.children()}
     if change.action == "add" and change.resource_type == NESTED_STACK and change.logical_id in nested:
-        return [f"{len(templates.load(nested[change.logical_id]).resources)} new"]
+        return [f"{len(templates.load(nested[change.logical_id])['Resources'])} new"]
     return list(change.details)

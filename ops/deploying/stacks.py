@@ -1,4 +1,4 @@
-"""A stack of CloudFormation: bring it into the wanted state, by a plan and its execution; protect and delete it."""
+"""A stack of CloudFormation: plan how it comes into the wanted state, execute that, protect it, delete it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def find_stack(client: CloudFormationClient, stack_name: str) -> StackTypeDef | 
 
 def outputs_of(stack: StackTypeDef | None) -> dict[str, str]:
     """Outputs of a stack, by name; of none, none."""
-    return {output["OutputKey"]: output["OutputValue"] for output in (stack or {}).get("Outputs", [])}
+    outputs = stack.get("Outputs", []) if stack else []
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
 def with_nested(client: CloudFormationClient, stack_name: str) -> list[str]:
@@ -223,24 +224,27 @@ class Stack:
             raise self._refusal(reason)
         return replace(plan, change_set_id=made["Id"], changes=tuple(plans.read(self.client, made["Id"])))
 
-    def _follow(self, start: Callable[[], object], on_event: OnEvent, wanted: tuple[str, ...]) -> StackTypeDef:
-        """Start an operation, follow it to its end, and return the stack, whose status must be a wanted one."""
+    def _follow(
+        self, start: Callable[[], object], on_event: OnEvent, wanted: tuple[str, ...]
+    ) -> StackTypeDef:
+        """Start an operation and follow it to its end; returns the stack, in a wanted status."""
         feed = EventFeed(self.client, self.name)
         if find_stack(self.client, self.name):
             feed.skip()
         events: list[ResourceEvent] = []
 
-        def look() -> None:
+        def has_begun() -> bool:
             for event in feed.new():
                 events.append(event)
                 on_event(event)
+            return feed.has_begun
 
         try:
             start()
         except ClientError as error:
             raise self._refusal(error.response["Error"]["Message"]) from error
-        after = self._settled(lambda: look() or feed.has_begun)
-        look()
+        after = self._settled(has_begun)
+        has_begun()
         if after["StackStatus"] not in wanted:
             cause = first_cause(events) or after.get("StackStatusReason", "")
             raise DeploymentError(
@@ -257,7 +261,8 @@ class Stack:
                 raise DeploymentError(f"Stack {self.name} was deleted meanwhile.", "Deploy it again.")
             return stack if begun and not stack["StackStatus"].endswith("_IN_PROGRESS") else None
 
-        return self._wait(look)
+        stack: StackTypeDef = self._wait(look)
+        return stack
 
     def _wait(self, look: Callable[[], Any]) -> Any:
         seen = wait_for(look, timeout_seconds=TIMEOUT_SECONDS, poll_seconds=self.poll_seconds)

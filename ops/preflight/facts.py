@@ -10,8 +10,9 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
-from ops.deploying import deployment, environments, templates
-from ops.deploying.environments import Environment
+from ops.deploying import templates
+from ops.deploying.environments import Environment, Target
+from ops.deploying.stacks import find_stack, outputs_of
 from ops.errors import EXPIRED, InputError
 from ops.output import Progress
 from ops.preflight import dns, rights
@@ -65,7 +66,7 @@ class Look:
         self._aws = aws
         self._environment = environment
         self._parameters = environment.settings.parameters
-        self._owner = see("cloudformation", lambda: environments.owner(aws.cloudformation, environment))
+        self._owner = see("cloudformation", Target(environment, aws).owner)
 
     @property
     def is_deployed(self) -> bool:
@@ -119,8 +120,8 @@ class Look:
 
     def _alert_topic(self) -> str | None:
         for name in (templates.ROOT, "observability"):
-            stack = deployment.find_stack(self._aws.cloudformation, self._environment.stack_name(name))
-            if stack and (arn := deployment.outputs_of(stack).get("AlertsTopicArn")):
+            stack = find_stack(self._aws.cloudformation, self._environment.stack_name(name))
+            if arn := outputs_of(stack).get("AlertsTopicArn"):
                 return arn
         return None
 
@@ -218,7 +219,7 @@ def existing(get: Callable[..., T], **which: str) -> T | None:
 
 def needs(parameters: Mapping[str, str]) -> Needs:
     """What the templates ask of the account."""
-    resources = [one for name in templates.children() for one in templates.load(name).resources.values()]
+    resources = [one for name in templates.children() for one in templates.load(name)["Resources"].values()]
 
     def of(kind: str) -> list[dict[str, Any]]:
         return [one.get("Properties", {}) for one in resources if one["Type"] == kind]

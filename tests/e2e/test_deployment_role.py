@@ -18,8 +18,7 @@ from botocore.exceptions import ClientError
 from ci.emulator.process import Emulator
 from ops import aws
 from ops.aws import Aws
-from ops.deploying import environments, rollout
-from ops.deploying.deployment import Plan
+from ops.deploying import deployment, environments
 from ops.deploying.environments import Target
 from ops.output import Progress
 from tests.support import markdown
@@ -28,18 +27,6 @@ from tests.support.system import PROJECT, System, order, order_id
 ACCOUNT = "000000000000"
 PIPELINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployment-email-notifications-dev"
-
-
-class Agrees:
-    """An operator who says yes to everything."""
-
-    def sees(self, plan: Plan) -> None: ...
-
-    def agrees(self, question: str) -> bool:
-        return True
-
-    def confirms(self, danger: str, name: str) -> bool:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +87,12 @@ def assumed(by: Aws, role_arn: str) -> Aws:
 def test_role_deploys_its_environment_and_sends_an_order_through_it(
     emulator: Emulator, deployer: Aws
 ) -> None:
-    result = rollout.deploy(Target(environments.get("dev"), deployer), "root", Agrees(), Progress())
+    result = deployment.deploy(
+        Target(environments.get("dev"), deployer), "root", deployment.Operator(), Progress()
+    )
 
-    assert result.deployed is not None
-    assert result.deployed.outcome == "created"
-    id_, system = order_id(), System(emulator, result.deployed.outputs)
+    assert result.outcome == "created"
+    id_, system = order_id(), System(emulator, result.outputs)
     deployer.sns.publish(TopicArn=system.outputs["OrderEventsTopicArn"], Message=json.dumps(order(id_)))
     system.wait_for_status(id_, "DELIVERED")
 

@@ -12,7 +12,7 @@ import pytest
 from ci.emulator.process import Emulator
 from ops import aws
 from ops.deploying import templates
-from ops.deploying.deployment import find_stack, outputs_of
+from ops.deploying.stacks import find_stack, outputs_of
 from tests.support import markdown
 from tests.support import workspace as workspaces
 from tests.support.system import PROJECT, System, order, order_id, wait_for

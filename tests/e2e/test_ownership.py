@@ -11,8 +11,8 @@ import pytest
 
 from ci.emulator.process import Emulator
 from ops import aws
-from ops.deploying.deployment import find_stack, outputs_of
-from ops.deploying.protection import STATEFUL_TYPES, nested_stacks
+from ops.deploying.plans import STATEFUL_TYPES
+from ops.deploying.stacks import find_stack, outputs_of, with_nested
 from tests.support import workspace as workspaces
 from tests.support.system import System, order, order_id
 from tests.support.workspace import Workspace
@@ -52,7 +52,7 @@ def status_of_root(system: System) -> str:
 def plan(workspace: Workspace) -> dict[str, Any]:
     answer = json.loads(workspace.notify("deploy", "--env", ENV, "--plan", "--json").stdout)
     assert answer["outcome"] is None
-    [planned] = answer["plans"]
+    planned = answer["plan"]
     return planned
 
 
@@ -113,7 +113,7 @@ def test_deployment_protects_root_from_deletion_and_data_from_updates(system: Sy
     [root] = client.describe_stacks(StackName=ROOT)["Stacks"]
 
     assert root["EnableTerminationProtection"]
-    for stack in (ROOT, *nested_stacks(client, ROOT)):
+    for stack in with_nested(client, ROOT):
         statements = json.loads(client.get_stack_policy(StackName=stack)["StackPolicyBody"])["Statement"]
         [denied] = [statement for statement in statements if statement["Effect"] == "Deny"]
         assert denied["Action"] == ["Update:Replace", "Update:Delete"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.deploying import deployment
+from ops.deploying.stacks import Executed
 from tests.support.system import FAST, STACK_NAME, System, deployed
 
 
@@ -34,7 +34,7 @@ def test_system_goes_on_through_an_update_and_its_records_outlive_its_deletion(s
 
     updated = system.update(LogLevel="DEBUG")
 
-    assert updated == deployment.Executed("updated", system.outputs)
+    assert updated == Executed("updated", system.outputs)
     assert variables(system)["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
     assert variables(system)["RECIPIENT_HASH_KEY"] == secret["SecretString"]
     system.probe()

@@ -12,10 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws
-from ops.deploying import artifacts, deployment
-from ops.deploying.change_sets import Change
-from ops.deploying.deployment import Executed, Settings
+from ops.deploying import artifacts, environments, stacks
+from ops.deploying.environments import Environment, Settings, Target
+from ops.deploying.plans import Change, Plan
 from ops.deploying.stack_events import ResourceEvent
+from ops.deploying.stacks import Executed, Stack
 from ops.errors import DeploymentError, InputError
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -131,7 +132,15 @@ class _Pages:
         self._fake = fake
         self._operation = operation
 
-    def paginate(self, StackName: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
+    def paginate(
+        self,
+        StackName: str = "",  # noqa: N803
+        ChangeSetName: str = "",  # noqa: N803
+        **_: Any,
+    ) -> Iterator[dict[str, Any]]:
+        if self._operation == "describe_change_set":
+            yield self._fake.describe_change_set(ChangeSetName)
+            return
         if self._operation == "list_stack_resources":
             yield {"StackResourceSummaries": []}
             return
@@ -147,11 +156,14 @@ def refused(message: str) -> ClientError:
     return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "CreateStack")
 
 
+def root(fake: FakeCloudFormation) -> Stack:
+    return Stack(fake, "root", poll_seconds=0)  # type: ignore[arg-type]
+
+
 def deploy(fake: FakeCloudFormation) -> tuple[Executed, list[ResourceEvent]]:
     events: list[ResourceEvent] = []
-    plan = deployment.prepare(fake, "root", TEMPLATE, SETTINGS, poll_seconds=0)  # type: ignore[arg-type]
-    done = deployment.execute(fake, plan, on_event=events.append, poll_seconds=0)  # type: ignore[arg-type]
-    return done, events
+    plan = root(fake).prepare(TEMPLATE, SETTINGS)
+    return root(fake).execute(plan, events.append), events
 
 
 def test_stack_is_created_with_template_parameters_tags_and_capability_when_there_is_none() -> None:
@@ -212,7 +224,7 @@ def test_deployment_waits_when_another_one_is_in_progress() -> None:
 def bucket(fake: FakeCloudFormation) -> str:
     clients = Aws("us-east-1", boto3.Session(), {})
     clients.__dict__["cloudformation"] = fake
-    return artifacts.bucket(clients, "email-notifications", poll_seconds=0)
+    return artifacts.bucket(Target(Environment("local"), clients))
 
 
 def test_artifact_bucket_is_made_in_a_stack_that_is_protected_from_deletion() -> None:
@@ -241,7 +253,7 @@ def test_deployment_is_refused_when_cloudformation_would_not_update_the_stack(st
 def test_deployment_ends_with_an_error_when_cloudformation_does_not_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deployment, "TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr(stacks, "TIMEOUT_SECONDS", 0.0)
     fake = FakeCloudFormation()
     fake.status("root", "UPDATE_IN_PROGRESS")
     with pytest.raises(DeploymentError, match="root for 0 minutes"):
@@ -269,9 +281,8 @@ def test_change_set_that_fails_is_explained_in_its_words_and_deleted() -> None:
     assert fake.deleted == ["change-set"]
 
 
-def prepare(fake: FakeCloudFormation, **parameters: str) -> deployment.Plan:
-    settings = Settings(SETTINGS.parameters | parameters, {})
-    return deployment.prepare(fake, "root", TEMPLATE, settings, poll_seconds=0)  # type: ignore[arg-type]
+def prepare(fake: FakeCloudFormation, **parameters: str) -> Plan:
+    return root(fake).prepare(TEMPLATE, Settings(SETTINGS.parameters | parameters, {}))
 
 
 def test_plan_tells_the_changes_within_nested_stacks_and_of_parameters() -> None:
@@ -324,14 +335,14 @@ def test_protection_is_lifted_only_when_data_is_endangered(resource: dict[str, A
     plan = prepare(fake)
     assert bool(plan.endangered) is endangers
     fake.script = [lambda: fake.status("root", "UPDATE_COMPLETE")]
-    deployment.execute(fake, plan, on_event=lambda _: None, poll_seconds=0)  # type: ignore[arg-type]
+    root(fake).execute(plan, lambda _: None)
     assert len(fake.policies) == endangers
 
 
 def test_nothing_remains_of_a_plan_for_a_new_stack_when_it_is_discarded() -> None:
     fake = FakeCloudFormation()
     plan = prepare(fake)
-    deployment.discard(fake, plan, poll_seconds=0)  # type: ignore[arg-type]
+    root(fake).discard(plan)
     assert fake.deleted == ["change-set"]
     assert fake.stacks == {}
 
@@ -351,7 +362,7 @@ def test_execution_is_followed_also_when_its_beginning_is_late_to_see() -> None:
 
     fake.execute_change_set = accept  # type: ignore[method-assign]
     fake.script = [lambda: None, begin, lambda: fake.status("root", "UPDATE_COMPLETE", TopicArn="new")]
-    done = deployment.execute(fake, plan, on_event=lambda _: None, poll_seconds=0)  # type: ignore[arg-type]
+    done = root(fake).execute(plan, lambda _: None)
     assert done == Executed("updated", {"TopicArn": "new"})
 
 
@@ -425,7 +436,7 @@ def test_failure_names_the_nested_stack_when_nothing_in_it_failed() -> None:
 def test_settings_are_the_parameters_and_tags_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "local.yaml"
     path.write_text('# comment\nParameters:\n  RetentionDays: "30"\nTags:\n  Service: "emails"\n')
-    assert deployment.load_settings(path) == Settings({"RetentionDays": "30"}, {"Service": "emails"})
+    assert environments.load_settings(path) == Settings({"RetentionDays": "30"}, {"Service": "emails"})
 
 
 @pytest.mark.parametrize(
@@ -444,4 +455,4 @@ def test_settings_are_refused_when_a_value_would_not_arrive_as_written(
     path = tmp_path / "local.yaml"
     path.write_text(content)
     with pytest.raises(InputError, match=said):
-        deployment.load_settings(path)
+        environments.load_settings(path)

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from ops import emulator, local
-from ops.deploying import deployment, rollout
+from ops.deploying import deployment, stacks
 from ops.deploying.environments import Target
 from ops.emulator import Emulator, PortTakenError
 from ops.errors import CheckoutMissingError, EmulatorError
@@ -82,11 +82,11 @@ def free_port() -> int:
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
     made = Machine()
     monkeypatch.setattr(local, "FOLDER", tmp_path)
-    monkeypatch.setattr(rollout, "deploy", made.deploy)
+    monkeypatch.setattr(deployment, "deploy", made.deploy)
     monkeypatch.setattr(local, "DEFAULT_PORT", free_port())
     monkeypatch.setattr(emulator, "start", made.start)
     monkeypatch.setattr(emulator, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(deployment, "find_stack", made.find_stack)
+    monkeypatch.setattr(stacks, "find_stack", made.find_stack)
     yield made
     for process in made.processes:
         process.kill()

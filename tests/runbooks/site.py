@@ -14,7 +14,7 @@ from typing import Any
 
 from ci.emulator.process import Emulator
 from ops import aws
-from ops.deploying.deployment import find_stack, outputs_of
+from ops.deploying.stacks import find_stack, outputs_of
 from tests.runbooks import pages
 from tests.runbooks.operator import Reader, Terminal
 from tests.runbooks.pages import Page

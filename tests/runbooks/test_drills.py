@@ -10,7 +10,7 @@ import pytest
 
 from ci.emulator.process import Emulator
 from ops import aws
-from ops.deploying.deployment import find_stack, outputs_of
+from ops.deploying.stacks import find_stack, outputs_of
 from tests.runbooks import pages
 from tests.runbooks.operator import Reader, Terminal
 from tests.runbooks.pages import DRILLS, Page

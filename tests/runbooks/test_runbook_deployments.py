@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.deploying.deployment import find_stack
+from ops.deploying.stacks import find_stack
 from tests.runbooks import site as sites
 from tests.runbooks.site import SERVICE, Site
 from tests.support.system import wait_for

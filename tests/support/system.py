@@ -18,8 +18,9 @@ from ci.emulator.process import Emulator
 from notifications.email_types import EmailTypes
 from ops import aws
 from ops.aws import Aws
-from ops.deploying import deployment
 from ops.deploying.artifacts import Release
+from ops.deploying.environments import Settings, load_settings
+from ops.deploying.stacks import Executed, Stack
 from ops.ledger_lookup import find_order
 from ops.release import build
 
@@ -108,12 +109,12 @@ class System:
                 },
             )
 
-    def update(self, **changes: str) -> deployment.Executed:
+    def update(self, **changes: str) -> Executed:
         """Deploy the same templates again with other parameters."""
         [stack] = self.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
         parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
         release = Release(parameters["ArtifactBucket"], parameters["ArtifactPrefix"], self.aws.region)
-        return deploy(self.aws, release, deployment.Settings(parameters | changes, {}))
+        return deploy(self.aws, release, Settings(parameters | changes, {}))
 
     def wait_until_settled(self, id_: str) -> None:
         """Wait until an order that needed another attempt is delivered; others keep coming meanwhile."""
@@ -260,11 +261,10 @@ def artifacts(emulator: Emulator) -> str:
     return artifact.prefix
 
 
-def deploy(clients: Aws, release: Release, settings: deployment.Settings) -> deployment.Executed:
+def deploy(clients: Aws, release: Release, settings: Settings) -> Executed:
     """Deploy root of a release, whatever is there."""
-    client = clients.cloudformation
-    plan = deployment.prepare(client, STACK_NAME, release.template("root"), settings, poll_seconds=0.2)
-    return deployment.execute(client, plan, on_event=lambda _: None, poll_seconds=0.2)
+    root = Stack(clients.cloudformation, STACK_NAME, poll_seconds=0.2)
+    return root.execute(root.prepare(release.template("root"), settings), lambda _: None)
 
 
 @contextmanager
@@ -273,7 +273,7 @@ def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[Sy
     with Emulator.start(log, {"AUTH": "true"}) as emulator:
         prefix = artifacts(emulator)
         clients = aws.local(emulator.endpoint_url)
-        settings = deployment.load_settings(PROJECT / "parameters" / "local.yaml")
+        settings = load_settings(PROJECT / "parameters" / "local.yaml")
         settings.parameters.update(parameters or {})
         settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=prefix)
         done = deploy(clients, Release(BUCKET, prefix, clients.region), settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.deploying.deployment import load_settings
+from ops.deploying.environments import load_settings
 from ops.preflight import checks
 from ops.preflight.account import PENDING
 from ops.preflight.dns import read

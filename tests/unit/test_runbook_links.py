@@ -69,7 +69,7 @@ def vocabulary() -> set[str]:
         *map(short, names),
         *(alias.properties["AliasName"] for alias in resources_of(STACKS, "AWS::KMS::Alias")),
         *(value for name, value in vars(metric_names).items() if name.isupper()),
-        *(name for stack in templates.children() for name in templates.load(stack).outputs),
+        *(name for stack in templates.children() for name in templates.load(stack)["Outputs"]),
         *(name for each in settings for name in (*each.parameters, *each.parameters.values(), *each.tags)),
         *Status,
         *failures.SES_ERROR_CODES,
