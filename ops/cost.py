@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from notifications import metric_names
 from ops.tree import STACKS
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -130,7 +131,7 @@ def standing_usage(template: str) -> dict[str, float]:
         "key_requests": KEY_REQUESTS,
         "keys": 1,
         "secrets": 1,
-        "custom_metrics": 10,
+        "custom_metrics": sum(map(str.isupper, vars(metric_names))),
         "alarm_metrics": template.count("MetricName: "),
         "composite_alarms": template.count("Type: AWS::CloudWatch::CompositeAlarm"),
         "dashboards": 1,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from notifications import metric_names
+from notifications.ledger import Status
+from notifications.ledger_scan import LedgerScan
 from notifications.queues import messages_in
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ SUMS = {
     "bounces": (metric_names.HARD_BOUNCES, "SampleCount"),
     "complaints": (metric_names.COMPLAINTS, "Sum"),
     "failures": (metric_names.SEND_FAILURES, "Sum"),
+    "failed": (metric_names.EMAILS_FAILED, "Sum"),
     "unknown": (metric_names.UNKNOWN_OUTCOMES, "Sum"),
     "resent_after_unknown": (metric_names.UNKNOWN_RESENT, "Sum"),
     "probes_delivered": (metric_names.PROBES_DELIVERED, "Sum"),
@@ -107,6 +110,15 @@ def collect(
         _depths(sqs, outputs, WAITING),
         _depths(sqs, outputs, DEAD_LETTERS),
     )
+
+
+def failed_reasons(scan: LedgerScan, since: datetime) -> dict[str, int]:
+    """Why emails were refused for good since a moment, and how many are so now, the most frequent first.
+
+    The whole ledger is read for it.
+    """
+    failed = scan.entries([Status.FAILED], datetime.max.replace(tzinfo=UTC))
+    return dict(Counter(entry.reason for entry in failed if entry.updated_at >= since).most_common())
 
 
 def periods_seconds(duration: timedelta) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notifications.keys import NotificationKey
+from notifications.ledger import Status
 from notifications.overdue import Entry
 from notifications.times import iso
 
@@ -28,6 +29,7 @@ ATTRIBUTES = (
     "created_at",
     "updated_at",
     "sent_at",
+    "reason",
 )
 
 
@@ -75,6 +77,8 @@ class LedgerScan:
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:
+    # The reason of one that was given up is an operator's words, which no log may hold.
+    is_failed = item["status"]["S"] == Status.FAILED
     return Entry(
         key=NotificationKey(item["order_key"]["S"], item["notification"]["S"]),
         status=item["status"]["S"],
@@ -83,4 +87,5 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         created_at=datetime.fromisoformat(item["created_at"]["S"]),
         updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
         sent_at=datetime.fromisoformat(item["sent_at"]["S"]) if "sent_at" in item else None,
+        reason=item["reason"]["S"] if is_failed else "",
     )

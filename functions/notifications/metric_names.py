@@ -5,6 +5,8 @@ EMAILS_ACCEPTED = "EmailsAccepted"
 SEND_FAILURES = "SendFailures"
 """What a person has to look at: refused for good, refused until the configuration is mended, and errors
 nobody foresaw. Messages that only wait, as for a throttled SES, show in the age of the queue's oldest."""
+EMAILS_FAILED = "EmailsFailed"
+"""Refused for good: that customer gets no email. They are among the send failures too."""
 UNKNOWN_OUTCOMES = "UnknownOutcomes"
 UNKNOWN_RESENT = "UnknownResent"
 EMAILS_DELIVERED = "EmailsDelivered"

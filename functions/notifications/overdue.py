@@ -35,6 +35,8 @@ LISTED = 100
 UNSENT = frozenset({Status.READY, Status.SENDING})
 AWAITING_OUTCOME = frozenset({Status.SENT, Status.DELAYED})
 """A soft bounce is an outcome: SES publishes it when it has given up."""
+UNRESOLVED = UNSENT | AWAITING_OUTCOME | {Status.FAILED}
+"""What the check tells of whenever it was begun."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Entry:
         One of `Status`, or of a later release that this one does not know.
     sent_at
         None if SES is not known to have accepted the message.
+    reason
+        Why a FAILED one was refused, as the failure's code; empty for all others.
     """
 
     key: NotificationKey
@@ -56,6 +60,7 @@ class Entry:
     created_at: datetime
     updated_at: datetime
     sent_at: datetime | None
+    reason: str = ""
 
 
 class OverdueFinding(StrEnum):
@@ -119,12 +124,15 @@ class Assessment:
         Overdue for longer than `REPORTED_DAYS`.
     days
         What became of the last `REPORTED_DAYS` whole days, the newest first.
+    failed
+        Each that was refused for good since the oldest of these days, the newest first.
     """
 
     counts: Mapping[OverdueFinding, int]
     listed: list[Overdue]
     older: int
     days: list[DayTally]
+    failed: list[Entry]
 
     @property
     def overdue(self) -> int:
@@ -149,13 +157,13 @@ def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
     Parameters
     ----------
     entries
-        At least those in a status of `UNSENT` or `AWAITING_OUTCOME`, and those created since
-        `tallied_since(now)`; read once, and not kept.
+        At least those in a status of `UNRESOLVED`, and those created since `tallied_since(now)`; read once.
     """
     statuses: dict[date, Counter[str]] = {day: Counter() for day in tallied_days(now)}
     resends: Counter[date] = Counter()
     counts: Counter[OverdueFinding] = Counter()
     older = 0
+    failed: list[Entry] = []
 
     def reported() -> Iterator[Overdue]:
         nonlocal older
@@ -164,6 +172,8 @@ def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
             if day in statuses:
                 statuses[day][entry.status] += 1
                 resends[day] += entry.resends
+            if entry.status == Status.FAILED and entry.updated_at >= tallied_since(now):
+                failed.append(entry)
             overdue = _overdue(entry, now)
             if overdue is None:
                 continue
@@ -175,7 +185,8 @@ def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
 
     listed = heapq.nlargest(LISTED, reported(), key=lambda overdue: overdue.due)
     days = [DayTally(day, dict(count), resends[day]) for day, count in statuses.items()]
-    return Assessment(dict(counts), listed, older, days)
+    failed.sort(key=lambda entry: entry.updated_at, reverse=True)
+    return Assessment(dict(counts), listed, older, days, failed)
 
 
 def _overdue(entry: Entry, now: datetime) -> Overdue | None:

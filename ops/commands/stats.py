@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
+from notifications.ledger_scan import LedgerScan
 from notifications.times import iso
 from ops import durations, targets
 from ops import stats as figures
 from ops.commands.options import Env, Json, Region
-from ops.output import answers, print_json, table
+from ops.output import Progress, answers, print_json, table
 from ops.stats import Stats
 
 Since = Annotated[str, typer.Option("--since", help="How long back: 30m, 1h, 7d; 15d at most.")]
@@ -24,10 +26,15 @@ def stats(since: Since = "1h", env: Env = None, region: Region = None, as_json: 
     found = figures.collect(
         of.aws.client("cloudwatch"), of.aws.sqs, of.name, of.outputs, datetime.now(UTC), duration
     )
+    reasons: dict[str, int] = {}
+    if found.numbers["failed"]:
+        with Progress().doing("reading the ledger"):
+            scan = LedgerScan(of.aws.dynamodb, of.outputs["LedgerTableName"])
+            reasons = figures.failed_reasons(scan, found.since)
     if as_json:
-        print_json(_as_json(found))
+        print_json(_as_json(found) | {"failed_reasons": reasons})
     else:
-        answers().print(table(f"since {iso(found.since)}", "", "rate", rows=_rows(found)))
+        answers().print(table(f"since {iso(found.since)}", "", "rate", rows=_rows(found, reasons)))
 
 
 def _as_json(stats: Stats) -> dict[str, Any]:
@@ -45,7 +52,7 @@ def _as_json(stats: Stats) -> dict[str, Any]:
     }
 
 
-def _rows(stats: Stats) -> list[tuple[str, str, str]]:
+def _rows(stats: Stats, reasons: Mapping[str, int]) -> list[tuple[str, str, str]]:
     def number(label: str, name: str, rate: str = "") -> tuple[str, str, str]:
         return label, f"{stats.numbers[name]:,.0f}", rate
 
@@ -60,6 +67,8 @@ def _rows(stats: Stats) -> list[tuple[str, str, str]]:
         number("complaints", "complaints", f"{_percent(stats.complaint_rate)} of accepted"),
         ("suppressed", f"{stats.suppressed:,.0f}", ""),
         number("failures", "failures"),
+        number("of these refused for good", "failed"),
+        *((f"refused for good: {reason}", f"{times:,}", "") for reason, times in reasons.items()),
         number("of unknown outcome", "unknown"),
         number("resent after an unknown outcome", "resent_after_unknown"),
         latency("half accepted within", "latency_p50_ms"),

@@ -32,6 +32,7 @@ OTHER_STATISTIC = {
 EQUIVALENT = {
     # Whether there is any makes the difference.
     ("OrdersWaitingAlarm", "statistic of accepted"),
+    ("EmailsFailedAlarm", "statistic of refused"),
     ("SendsFailingAlarm", "statistic of repeated"),
     ("SendsFailingAlarm", "failing = FILL(failures, 0) + 6 * FILL(repeated, 0)"),
 }

@@ -188,6 +188,14 @@ STORIES: dict[str, Stories] = {
         ("the first was longer ago", OK, own("SendFailures", ago=QUARTER + 1) + own("SendFailures", times=4)),
         ("one was sent again longer ago", OK, own("UnknownResent", ago=QUARTER + 1)),
     ],
+    "EmailsFailedAlarm": [
+        ("no traffic", OK, ()),
+        ("a thousand emails are accepted", OK, accepted(1000)),
+        ("sends fail for the configuration, and wait", OK, own("SendFailures", times=5)),
+        ("one bad address at 3 a.m.", ALARM, own("SendFailures") + own("EmailsFailed")),
+        ("one was refused 6 hours ago", ALARM, own("EmailsFailed", ago=QUARTER)),
+        ("one was refused longer ago", OK, own("EmailsFailed", ago=QUARTER + 1)),
+    ],
     "OutcomesMissingAlarm": [
         ("no traffic", OK, ()),
         ("all that was accepted has ended", OK, hours(accepted(100), ended(98, 1, 1))),

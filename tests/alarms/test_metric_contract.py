@@ -20,7 +20,7 @@ from tests.alarms.world import SERVICE, alarms, deployment
 from tests.templates.model import PROJECT, resources_of
 
 NAMESPACE = "EmailNotifications"
-MAXIMUM_CUSTOM_METRICS = 10
+MAXIMUM_CUSTOM_METRICS = 12
 STACKS = deployment()
 ALARMS = alarms()
 QUERIES = resources_of(STACKS, "AWS::Logs::QueryDefinition")

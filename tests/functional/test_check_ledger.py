@@ -10,7 +10,7 @@ import pytest
 from notifications import metric_names
 from notifications.applications.check_ledger import Application
 from notifications.keys import NotificationKey
-from notifications.ledger import Claim, Claimed, accepted
+from notifications.ledger import Claim, Claimed, accepted, failed, released
 from notifications.ledger_table import LedgerTable
 from notifications.settings import CheckSettings
 from notifications.times import iso
@@ -58,6 +58,7 @@ def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
     assert check["overdue"] == 2
     assert check["by_finding"] == {"not_sent": 1, "no_outcome": 1}
     assert (check["not_listed"], check["overdue_longer"]) == (0, 0)
+    assert (check["failed"], emitted.lines("failed")) == (0, [])
     days = {line["day"]: (line["notifications"], line["statuses"]) for line in emitted.lines("tally")}
     assert days["2026-11-20"] == (1, {"SENDING": 1})
     assert days["2026-11-21"] == (1, {"SENT": 1})
@@ -79,3 +80,24 @@ def test_entry_point_makes_the_function_of_its_environment(
     monkeypatch.setenv("FUNCTION_TIMEOUT_SECONDS", "60")
     module = importlib.reload(importlib.import_module("check_ledger"))
     assert module.handler({}, None) == {"overdue": 0}
+
+
+def test_each_refused_email_is_listed_with_its_reason_and_without_an_operators_words(
+    application: Application, clients: TestClients, table_name: str, emitted: Emitted
+) -> None:
+    ledger = LedgerTable(clients.table, table_name)
+    begun, at = iso(NOW - timedelta(days=30)), iso(NOW - timedelta(hours=3))
+    refused = ledger.claim(STUCK, Claim(0, begun, 1, "token", "content", 900_000))
+    put_off = ledger.claim(SILENT, Claim(0, at, 1, "token", "content", 900_000))
+    assert isinstance(refused, Claimed)
+    assert isinstance(put_off, Claimed)
+    ledger.record_result(STUCK, failed(refused, "BadRequestException", at))
+    ledger.record_result(SILENT, released(put_off, "words of somebody", at))
+
+    assert application.check(NOW).overdue == 0
+
+    [line] = emitted.lines("failed")
+    assert (line["order_key"], line["notification"]) == (STUCK.order_key, STUCK.notification)
+    assert (line["level"], line["reason"], line["age_hours"]) == ("WARNING", "BadRequestException", 3)
+    assert "words of somebody" not in emitted.log.getvalue()
+    assert emitted.lines("check")[-1]["failed"] == 1

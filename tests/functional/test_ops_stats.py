@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from notifications.keys import NotificationKey
+from notifications.ledger import Claim, Claimed, failed
+from notifications.ledger_scan import LedgerScan
+from notifications.ledger_table import LedgerTable
+from notifications.times import iso
 from ops import durations, stats
 from ops.errors import InputError
 from ops.stats import DEAD_LETTERS, WAITING, Stats
@@ -134,3 +139,25 @@ def test_duration_is_a_number_and_a_unit(text: str, duration: timedelta) -> None
 def test_duration_that_cannot_be_asked_for_is_refused_with_what_can(text: str) -> None:
     with pytest.raises(InputError, match=r"15d|30m, 1h, 7d"):
         durations.parse(text, stats.LONGEST)
+
+
+def test_reasons_of_what_was_refused_for_good_are_counted_since_the_moment(
+    client: Any, table_name: str
+) -> None:
+    table, at = LedgerTable(client, table_name), iso(NOW - timedelta(minutes=5))
+    refused = {
+        "a": ("Bad", at),
+        "b": ("Bad", at),
+        "c": ("Worse", at),
+        "d": ("Old", "2026-11-20T06:00:00.000Z"),
+    }
+    for digit, (reason, moment) in refused.items():
+        key = NotificationKey(digit * 32, "order_confirmation")
+        claimed = table.claim(key, Claim(0, moment, 1, "token", "content", 900_000))
+        assert isinstance(claimed, Claimed)
+        table.record_result(key, failed(claimed, reason, moment))
+    table.claim(NotificationKey("e" * 32, "order_confirmation"), Claim(0, at, 1, "token", "content", 900_000))
+
+    reasons = stats.failed_reasons(LedgerScan(client, table_name), NOW - timedelta(hours=1))
+
+    assert reasons == {"Bad": 2, "Worse": 1}

@@ -171,6 +171,7 @@ def test_only_the_unfinished_messages_of_a_batch_come_back_each_after_its_own_ba
     assert metrics == {
         metric_names.EMAILS_ACCEPTED: [1.0],
         metric_names.SEND_FAILURES: [1.0, 1.0],
+        metric_names.EMAILS_FAILED: [1.0],
         metric_names.UNKNOWN_OUTCOMES: [1.0],
     }
 

@@ -157,6 +157,25 @@ MUTATIONS = [
         "elif forgotten:",
         "elif False:",
     ),
+    # --- refused for good -----------------------------------------------------------------------------
+    Mutation(
+        "email refused for good counts as one failure among many",
+        SEND_EMAIL,
+        "(metric_names.SEND_FAILURES, metric_names.EMAILS_FAILED)",
+        "(metric_names.SEND_FAILURES,)",
+    ),
+    Mutation(
+        "daily check does not list what was refused for good",
+        CHECK_LEDGER,
+        "for entry in found.failed:",
+        "for entry in found.failed[1:]:",
+    ),
+    Mutation(
+        "daily check reads only what was begun lately",
+        CHECK_LEDGER,
+        "overdue.UNRESOLVED, overdue.tallied_since(now)",
+        "overdue.AWAITING_OUTCOME, overdue.tallied_since(now)",
+    ),
     # --- feedback at the door -------------------------------------------------------------------------
     Mutation(
         "feedback may name any item of the table",

@@ -100,6 +100,34 @@ def test_sends_failing(site: Site) -> None:
     assert site.state("sends-failing") == "OK"
 
 
+def test_emails_failed(site: Site) -> None:
+    """SES refuses one address for good; the customer gives another."""
+    refusal = {
+        **{"name": "refuse", "operation": "ses:SendEmail", "match": "@bad.example.com", "effect": "error"},
+        **{"status": 400, "code": "BadRequestException", "message": "Illegal address"},
+    }
+    site.system.control.set_faults([refusal])
+    id_ = order_id()
+    name = order_file(site, id_, to=f"{id_}@bad.example.com")
+    publish_file(site, name)
+    site.wait_for("FAILED", [id_])
+    site.wait_until_counted("EmailsFailed", 1)
+    site.look_at_alarms()
+    assert site.state("emails-failed") == "ALARM"
+
+    with site.follow("emails-failed", ORDER_ID=id_, ORDER_FILE=name, NEW_ADDRESS=GOOD_ADDRESS) as reader:
+        numbers, log, found, _ = reader.check()
+        assert "BadRequestException" in log
+        assert "refused for good" in found
+        assert "BadRequestException" in numbers
+        reader.verify_says_no()
+        reader.act()
+        reader.verify_says_yes()
+    assert [mail["to"] for mail in site.system.accepted(id_)] == [[GOOD_ADDRESS]]
+    site.look_at_alarms(7 * HOUR)
+    assert site.state("emails-failed") == "OK"
+
+
 def test_delivery_rate(site: Site) -> None:
     """A provider refuses two customers' mailboxes by mistake, and has mended it when they ask."""
     site.system.control.set_ses(outcomes={"*@broken.example.com": HARD_BOUNCE})

@@ -73,10 +73,11 @@ def figures(name: str) -> list[tuple[float, str, str]]:
                 (number(a, "FILL(emails, 0) >= "), "of {} emails", "({} or more)"),
                 (int(statistic(a).removeprefix("p")), "", "{} % of"),
             ]
-        case "sends-failing":
+        case "sends-failing" | "emails-failed":
+            what = "sends failed" if name == "sends-failing" else "emails were refused"
             return [
                 (period(a) / HOUR, "Within {} hours", "within {} hours"),
-                (threshold(a), "{} or more sends failed", "{} failures"),
+                (threshold(a), f"{{}} or more {what}", "hours {} "),
             ]
         case "outcomes-missing":
             return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -52,6 +53,14 @@ def test_notification_is_overdue_when_it_has_had_no_outcome_for_72_hours(status:
     assert timedelta(hours=72) == OUTCOME_LIFE
     assert findings(entry(status, OUTCOME_LIFE)) == []
     assert findings(entry(status, OUTCOME_LIFE + MOMENT)) == [OverdueFinding.NO_OUTCOME]
+
+
+def test_each_that_was_refused_for_good_is_told_of_for_a_week_the_newest_first() -> None:
+    ages = [timedelta(days=7, hours=4), timedelta(days=7, hours=3), timedelta(days=2), timedelta(hours=1)]
+    entries = [entry(Status.FAILED, age, number) for number, age in enumerate(ages)]
+    refused_today = replace(entries[0], updated_at=NOW, key=NotificationKey("f" * 32, "order_confirmation"))
+    found = assess([*entries, refused_today, entry(Status.ABANDONED), entry(Status.BOUNCED)], NOW).failed
+    assert found == [refused_today, entries[3], entries[2], entries[1]]
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - UNSENT - AWAITING_OUTCOME))

@@ -8,7 +8,7 @@ from typing import Any
 from notifications import metric_names, overdue, telemetry
 from notifications.clients import Clients
 from notifications.ledger_scan import LedgerScan
-from notifications.overdue import Assessment, Overdue
+from notifications.overdue import Assessment, Entry
 from notifications.settings import CheckSettings
 
 
@@ -20,7 +20,7 @@ class Application:
 
     def check(self, now: datetime) -> Assessment:
         """Read the ledger; log and count what is found, which is all that is done about it."""
-        entries = self._scan.entries(overdue.UNSENT | overdue.AWAITING_OUTCOME, overdue.tallied_since(now))
+        entries = self._scan.entries(overdue.UNRESOLVED, overdue.tallied_since(now))
         found = overdue.assess(entries, now)
         _log(found, now)
         # Zero is emitted too: a day without the metric is a day without the check.
@@ -39,22 +39,28 @@ def _log(found: Assessment, now: datetime) -> None:
             resends=tally.resends,
         )
     for one in found.listed:
-        telemetry.logger.warning("overdue", **_log_fields(one, now))
+        telemetry.logger.warning(
+            "overdue",
+            finding=one.finding,
+            status=one.entry.status,
+            **_log_fields(one.entry, one.since, now),
+        )
+    for entry in found.failed:
+        telemetry.logger.warning("failed", reason=entry.reason, **_log_fields(entry, entry.updated_at, now))
     telemetry.logger.info(
         "check",
         overdue=found.overdue,
         by_finding=found.counts,
         not_listed=found.overdue - len(found.listed),
         overdue_longer=found.older,
+        failed=len(found.failed),
     )
 
 
-def _log_fields(one: Overdue, now: datetime) -> dict[str, Any]:
+def _log_fields(entry: Entry, since: datetime, now: datetime) -> dict[str, Any]:
     return {
-        "finding": one.finding,
-        "order_key": one.entry.key.order_key,
-        "notification": one.entry.key.notification,
-        "status": one.entry.status,
-        "attempt": one.entry.attempt,
-        "age_hours": int((now - one.since).total_seconds() // 3600),
+        "order_key": entry.key.order_key,
+        "notification": entry.key.notification,
+        "attempt": entry.attempt,
+        "age_hours": int((now - since).total_seconds() // 3600),
     }

@@ -29,10 +29,10 @@ STOP_EARLY_MS = 500
 """An invocation ends this much before Lambda would end it."""
 
 METRICS = {
-    Outcome.ACCEPTED: metric_names.EMAILS_ACCEPTED,
-    Outcome.FAILED: metric_names.SEND_FAILURES,
-    Outcome.CONFIGURATION: metric_names.SEND_FAILURES,
-    Outcome.UNKNOWN: metric_names.UNKNOWN_OUTCOMES,
+    Outcome.ACCEPTED: (metric_names.EMAILS_ACCEPTED,),
+    Outcome.FAILED: (metric_names.SEND_FAILURES, metric_names.EMAILS_FAILED),
+    Outcome.CONFIGURATION: (metric_names.SEND_FAILURES,),
+    Outcome.UNKNOWN: (metric_names.UNKNOWN_OUTCOMES,),
 }
 
 
@@ -91,7 +91,7 @@ class Application:
         result = handled.result
         telemetry.logger.info("email", **_log_fields(handled.record, result))
         is_counted = not (result.synthetic and result.outcome is Outcome.ACCEPTED)
-        if is_counted and (metric := METRICS.get(result.outcome)):
+        for metric in METRICS.get(result.outcome, ()) if is_counted else ():
             telemetry.count(metric)
         if result.resend:
             # Its latency is the settle window's, by design: it is counted here instead of there.
