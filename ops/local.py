@@ -72,8 +72,7 @@ class LocalEnvironment:
     def status(self) -> dict[str, Any]:
         """Tell how it is, in the stable form of `notify local status --json`."""
         stack = stacks.find_stack(self.aws.cloudformation, STACK_NAME)
-        outputs = stacks.outputs_of(stack)
-        urls = [url for name, url in outputs.items() if name.endswith("QueueUrl")]
+        urls = [url for name, url in stacks.outputs_of(stack).items() if name.endswith("QueueUrl")]
         return {
             "running": True,
             "endpoint": self.endpoint_url,

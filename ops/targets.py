@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from notifications.hold import SendingHold
 from ops import aws, local
 from ops.aws import Aws
 from ops.deploying import environments, templates
 from ops.deploying.environments import Target
-from ops.deploying.stacks import find_stack, outputs_of
+from ops.deploying.stacks import outputs_of
 from ops.errors import StackMissingError
 from ops.output import Progress
-
-if TYPE_CHECKING:
-    from types_boto3_cloudformation.type_defs import StackTypeDef
 
 
 @dataclass(frozen=True)
@@ -58,21 +54,16 @@ def find(env: str | None, region: str | None) -> Deployed:
         Nothing of it is deployed there.
     """
     to = choose(env, region)
-    environment, clients = to.environment, to.aws
-    root = environment.stack_name()
-    stacks = _found(clients, [root])
-    if not any(map(outputs_of, stacks)):
-        stacks = _found(clients, [environment.stack_name(name) for name in templates.names()])
+    root = to.stack()
+    stacks = [root.find()]
+    if not outputs_of(stacks[0]):
+        stacks = [to.stack(name).find() for name in templates.names()]
     outputs = {name: value for stack in stacks for name, value in outputs_of(stack).items()}
     if not outputs:
         raise StackMissingError(
-            f"Stack {root} is not deployed in {clients.region}.", "Deploy it with `notify deploy`."
+            f"Stack {root.name} is not deployed in {to.aws.region}.", "Deploy it with `notify deploy`."
         )
-    return Deployed(root, clients, outputs, min(stack["CreationTime"] for stack in stacks))
-
-
-def _found(clients: Aws, names: list[str]) -> list[StackTypeDef]:
-    return [stack for name in names if (stack := find_stack(clients.cloudformation, name))]
+    return Deployed(root.name, to.aws, outputs, min(stack["CreationTime"] for stack in stacks if stack))
 
 
 def hold_of(of: Deployed) -> SendingHold:

@@ -12,9 +12,11 @@ from ci.taskcat import checks, staging
 from ci.taskcat.deployment import deployed
 from ci.taskcat.region import standing
 from ci.taskcat.results import Check, Run, StackResult
-from ci.taskcat.retained import Retained, retained_by
+from ci.taskcat.retained import retained_by
 from ci.taskcat.staging import Plan
 from ci.taskcat.target import Target
+from ops.aws import Aws
+from ops.deploying.retained import Retained, delete
 from ops.release.build import build
 
 Tell = Callable[[StackResult, Check], None]
@@ -68,13 +70,17 @@ def _perform_test(
         gone = checks.perform("deleted", partial(checks.stacks_are_gone, region))
         add(region.name, replace(gone, seconds=stacks[region.name].seconds))
         retained = results[region.name].retained = retained_by(region)
-        deal = partial(_delete, retained, target) if delete_retained else partial(_listed, retained)
+        deal = (
+            partial(_delete, retained, target.aws(region.name))
+            if delete_retained
+            else partial(_listed, retained)
+        )
         add(region.name, checks.perform("what outlives them", deal))
 
 
-def _delete(retained: list[Retained], target: Target) -> str:
-    for resource in retained:
-        resource.delete(target.client)
+def _delete(retained: list[Retained], aws: Aws) -> str:
+    for one in retained:
+        delete(aws, one)
     return f"{len(retained)} resources deleted"
 
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from ci.taskcat.results import Check, Run, StackResult
+from ci.taskcat.retained import command
 
 TITLE = "Mail through several regions"
 STYLE = """
@@ -108,7 +109,7 @@ def _outputs(stack: StackResult) -> str:
 
 
 def _retained(stacks: Iterable[StackResult], *, deleted: bool) -> list[str]:
-    commands = [resource.command for stack in stacks for resource in stack.retained]
+    commands = [command(one, stack.region) for stack in stacks for one in stack.retained]
     if not commands:
         return []
     title = f"{len(commands)} resources outlived their stack"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ci.taskcat.retained import Retained
+from ops.deploying.retained import Retained
 
 
 @dataclass(frozen=True)

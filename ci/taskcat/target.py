@@ -14,6 +14,7 @@ import boto3
 from ci.emulator.control import ControlClient
 from ci.emulator.process import Emulator
 from ops import aws
+from ops.aws import Aws
 from ops.errors import InputError
 from ops.release.dependencies import Target as ArtifactTarget
 
@@ -60,9 +61,13 @@ class Target:
         """Whether nothing in it is worth keeping."""
         return self.control is not None
 
+    def aws(self, region: str) -> Aws:
+        """Clients of a region."""
+        return Aws(region, self.session, {**self.client_options, "region_name": region})
+
     def client(self, service: str, region: str) -> Any:
         """Make a client of any service in a region."""
-        return self.session.client(service, region_name=region, **self.client_options)  # type: ignore[call-overload]
+        return self.aws(region).client(service)
 
 
 @contextmanager

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from ops import targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.deploying import artifacts as releases
-from ops.deploying import deployment, environments, plan_view, templates
+from ops.deploying import deployment, environments, templates
 from ops.deploying.environments import Target
-from ops.deploying.plans import Plan
+from ops.deploying.plans import Action, Change, Plan
+from ops.deploying.stack_events import NESTED_STACK
 from ops.output import Progress, answers, plain, print_json, table
 
 OneEnv = Annotated[str, typer.Option("--env", help="Environment: a file of parameters/.")]
@@ -22,6 +25,15 @@ Stack = Annotated[
 ]
 OnlyPlan = Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, except where data would be lost.")]
+
+MARKS: dict[Action, tuple[str, str, str]] = {
+    "add": ("+", "added", "green"),
+    "change": ("~", "changed", "yellow"),
+    "replace": ("!", "replaced", "bold red"),
+    "may replace": ("?", "perhaps replaced", "bold red"),
+    "remove": ("-", "removed", "bold red"),
+}
+"""Of each action the mark, the past, and the style."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,8 @@ class Terminal(deployment.Operator):
         if self.as_json:
             return
         if plan.change_set_id is not None:
-            answers().print(plan_view.table_of(plan))
-        answers().print(plain(plan_view.summary(plan)), soft_wrap=True)
+            answers().print(_plan_table(plan))
+        answers().print(plain(_plan_summary(plan)), soft_wrap=True)
 
     def agrees(self, question: str) -> bool:
         """Ask for yes or no."""
@@ -49,13 +61,9 @@ class Terminal(deployment.Operator):
         return bool(typer.prompt(f"Type {name} to go on", err=True, default="", show_default=False) == name)
 
 
-def artifacts(env: OneEnv, region: Region = None, as_json: Json = False) -> None:
+def artifacts(env: OneEnv, region: Region = None) -> None:
     """Build, upload, and print the release as parameters for `rain deploy --params`."""
-    to = _target(env, region)
-    release = releases.publish(to, Progress())
-    if as_json:
-        print_json(release.parameters)
-        return
+    release = releases.publish(_target(env, region), Progress())
     sys.stdout.write(",".join(f"{name}={value}" for name, value in release.parameters.items()) + "\n")
 
 
@@ -68,17 +76,15 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Deploy the working tree: show what would change, ask, do it. Exit code 1: it was declined."""
-    to = _target(env, region)
-    result = deployment.deploy(
-        to, stack or templates.ROOT, Terminal(yes, as_json), Progress(), only_plan=only_plan
-    )
+    to, operator = _target(env, region), Terminal(yes, as_json)
+    result = deployment.deploy(to, stack or templates.ROOT, operator, Progress(), only_plan=only_plan)
     if as_json:
         print_json(
             {
                 "environment": to.environment.name,
                 "account": to.aws.account,
                 "region": to.aws.region,
-                "plan": plan_view.as_json(result.plan),
+                "plan": _plan_json(result.plan),
                 "outcome": result.outcome,
                 "outputs": result.outputs,
             }
@@ -100,8 +106,8 @@ def destroy(
     as_json: Json = False,
 ) -> None:
     """Delete an environment's stacks; what holds data is kept, and listed. Exit code 1: it was declined."""
-    of = _target(env, region)
-    done = deployment.destroy(of, stack, Terminal(yes, as_json), Progress(), delete_data=delete_data)
+    operator = Terminal(yes, as_json)
+    done = deployment.destroy(_target(env, region), stack, operator, Progress(), delete_data=delete_data)
     if done is None:
         raise typer.Exit(NO)
     if as_json:
@@ -116,11 +122,8 @@ def destroy(
             }
         )
         return
-    rows = [("kept", one.resource_type.removeprefix("AWS::"), one.physical_id, "") for one in done.kept]
-    rows += [
-        ("deleted", one.resource_type.removeprefix("AWS::"), one.physical_id, undo)
-        for one, undo in done.deleted
-    ]
+    told = [("kept", one, "") for one in done.kept] + [("deleted", one, undo) for one, undo in done.deleted]
+    rows = [(what, _kind(one.resource_type), one.physical_id, undo) for what, one, undo in told]
     if rows:
         answers().print(table("", "Type", "Id", "", rows=rows))
     if done.kept:
@@ -132,3 +135,58 @@ def _target(env: str | None, region: str | None) -> Target:
     if to.environment.name != environments.LOCAL and (lines := to.environment.placeholders()):
         Progress().done(f"still an example's values: {'; '.join(lines)}", "!")
     return to
+
+
+def _plan_table(plan: Plan) -> Table:
+    """Changed parameters, then changed resources, each with the properties that change."""
+    shown = table("", "", "Resource", "Type", "What changes", rows=[])
+    for name, (before, after) in plan.parameters.items():
+        shown.add_row(*map(plain, ("~", "change", name, "parameter", f"{before or '(none)'} → {after}")))
+    for change in plan.changes:
+        mark, _, style = MARKS[change.action]
+        action = f"{change.action}!" if change.endangers_data else change.action
+        where = f"{change.stack}/{change.logical_id}".lstrip("/")
+        cells = (mark, action, where, _kind(change.resource_type), "; ".join(_details(change)))
+        shown.add_row(*map(plain, cells), style=style)
+    return shown
+
+
+def _details(change: Change) -> tuple[str, ...]:
+    nested = {templates.nested_id(name): name for name in templates.children()}
+    if change.action == "add" and change.resource_type == NESTED_STACK and change.logical_id in nested:
+        return (f"{len(templates.load(nested[change.logical_id])['Resources'])} new",)
+    return change.details
+
+
+def _plan_summary(plan: Plan) -> str:
+    """One line: how many resources are added, changed and so on."""
+    if plan.change_set_id is None:
+        return f"{plan.stack_name}: nothing changes"
+    counts = Counter(change.action for change in plan.changes)
+    told = ", ".join(f"{counts[action]} {done}" for action, (_, done, _) in MARKS.items() if counts[action])
+    unseen = f" (nested stacks were not looked into: {plan.unseen})" if plan.unseen else ""
+    return f"{plan.stack_name}: {told or 'no resource changes'}{unseen}"
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "stack": plan.stack_name,
+        "new": plan.is_new,
+        "parameters": {name: {"from": old, "to": new} for name, (old, new) in plan.parameters.items()},
+        "changes": [
+            {
+                "action": change.action,
+                "stack": change.stack,
+                "resource": change.logical_id,
+                "type": change.resource_type,
+                "details": change.details,
+                "endangers_data": change.endangers_data,
+            }
+            for change in plan.changes
+        ],
+        "nested_stacks_unseen": plan.unseen,
+    }
+
+
+def _kind(resource_type: str) -> str:
+    return resource_type.removeprefix("AWS::")

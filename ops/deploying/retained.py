@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ops.aws import Aws
 from ops.deploying import templates
 from ops.deploying.environments import Target
-from ops.deploying.plans import STATEFUL_TYPES
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
-RECOVERY_DAYS = 30
-"""How long a deleted key can be recovered; KMS allows 7 to 30:
-https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html"""
+
+@dataclass(frozen=True)
+class Deletion:
+    """The call that deletes a resource.
+
+    Parameters
+    ----------
+    parameter
+        Takes its id.
+    undo
+        Until when that can be undone, in words.
+    """
+
+    service: str
+    operation: str
+    parameter: str
+    options: dict[str, Any] = field(default_factory=dict)
+    undo: str = "for good"
+
+
+DELETIONS = {
+    "AWS::DynamoDB::Table": Deletion(
+        "dynamodb", "DeleteTable", "TableName", undo="DynamoDB keeps a backup for 35 days"
+    ),
+    # The longest that KMS has: https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html
+    "AWS::KMS::Key": Deletion(
+        "kms", "ScheduleKeyDeletion", "KeyId", {"PendingWindowInDays": 30}, "can be undone for 30 days"
+    ),
+    "AWS::Logs::LogGroup": Deletion("logs", "DeleteLogGroup", "logGroupName"),
+    # With a time for recovery, its name would be taken for as long: no new deployment could have it.
+    "AWS::SecretsManager::Secret": Deletion(
+        "secretsmanager", "DeleteSecret", "SecretId", {"ForceDeleteWithoutRecovery": True}
+    ),
+    "AWS::SQS::Queue": Deletion("sqs", "DeleteQueue", "QueueUrl"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,46 +75,39 @@ def find(of: Target, stacks: Iterable[str]) -> list[Retained]:
     pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     deleted = [summary for page in pages for summary in page["StackSummaries"]]
     deleted.sort(key=lambda summary: summary["CreationTime"], reverse=True)
-    found: dict[tuple[str, str], Retained] = {}
-    for stack in stacks:
-        alone, nested = of.stack(stack).name, f"{of.stack().name}-{templates.nested_id(stack)}-"
-        for summary in deleted:
-            if summary["StackName"] == alone or summary["StackName"].startswith(nested):
-                for one in _skipped(client, summary["StackId"]):
-                    if (stack, one.logical_id) not in found and _exists(of.aws, one):
-                        found[stack, one.logical_id] = one
-    return list(found.values())
+    found = dict.fromkeys(
+        one
+        for stack in stacks
+        for summary in deleted
+        if summary["StackName"] == of.stack(stack).name
+        or summary["StackName"].startswith(f"{of.stack().name}-{templates.nested_id(stack)}-")
+        for one in left_by(client, summary["StackId"])
+    )
+    return [one for one in found if _exists(of.aws, one)]
+
+
+def left_by(client: CloudFormationClient, stack_id: str) -> Iterator[Retained]:
+    """What the deletion of a stack has left out."""
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            if event.get("ResourceStatus") == "DELETE_SKIPPED":
+                yield Retained(event["LogicalResourceId"], event["ResourceType"], event["PhysicalResourceId"])
 
 
 def delete(aws: Aws, one: Retained) -> str:
     """Delete a retained resource; returns until when that can be undone, in words."""
-    match one.resource_type:
-        case "AWS::DynamoDB::Table":
-            aws.dynamodb.update_table(TableName=one.physical_id, DeletionProtectionEnabled=False)
-            aws.client("dynamodb").get_waiter("table_exists").wait(TableName=one.physical_id)
-            aws.dynamodb.delete_table(TableName=one.physical_id)
-            return "DynamoDB keeps a backup for 35 days"
-        case "AWS::KMS::Key":
-            aws.client("kms").schedule_key_deletion(KeyId=one.physical_id, PendingWindowInDays=RECOVERY_DAYS)
-            return f"can be undone for {RECOVERY_DAYS} days"
-        case "AWS::SecretsManager::Secret":
-            # With a time for recovery, its name would be taken for as long: no new deployment could have it.
-            aws.client("secretsmanager").delete_secret(
-                SecretId=one.physical_id, ForceDeleteWithoutRecovery=True
-            )
-        case "AWS::Logs::LogGroup":
-            aws.client("logs").delete_log_group(logGroupName=one.physical_id)
-        case "AWS::SQS::Queue":
-            aws.sqs.delete_queue(QueueUrl=one.physical_id)
-    return "for good"
+    deletion = DELETIONS[one.resource_type]
+    if one.resource_type == "AWS::DynamoDB::Table" and _is_protected(aws, one):
+        aws.dynamodb.update_table(TableName=one.physical_id, DeletionProtectionEnabled=False)
+        aws.dynamodb.get_waiter("table_exists").wait(TableName=one.physical_id)
+    call = getattr(aws.client(deletion.service), xform_name(deletion.operation))
+    call(**{deletion.parameter: one.physical_id}, **deletion.options)
+    return deletion.undo
 
 
-def _skipped(client: CloudFormationClient, stack_id: str) -> Iterator[Retained]:
-    """What the deletion of a stack has left out."""
-    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
-        for event in page["StackEvents"]:
-            if event.get("ResourceStatus") == "DELETE_SKIPPED" and event["ResourceType"] in STATEFUL_TYPES:
-                yield Retained(event["LogicalResourceId"], event["ResourceType"], event["PhysicalResourceId"])
+def _is_protected(aws: Aws, table: Retained) -> bool:
+    described = aws.dynamodb.describe_table(TableName=table.physical_id)["Table"]
+    return described.get("DeletionProtectionEnabled", False)
 
 
 def _exists(aws: Aws, one: Retained) -> bool:

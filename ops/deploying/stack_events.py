@@ -33,11 +33,6 @@ class ResourceEvent:
     at: datetime
 
     @property
-    def depth(self) -> int:
-        """How deep it is nested: 0 in root."""
-        return len(self.stack.split("/")) if self.stack else 0
-
-    @property
     def is_complete(self) -> bool:
         """Whether the resource has reached the wanted state."""
         return self.status in COMPLETE
@@ -86,17 +81,24 @@ class EventFeed:
         Parents are read before what is nested in them: no parent is complete before its parts then.
         """
         events: list[ResourceEvent] = []
-        read: list[str] = []
-        while unread := [stack for stack in self._paths if stack not in read]:
+        read: set[str] = set()
+        while unread := self._paths.keys() - read:
             for stack in unread:
                 events += self._read(stack)
-            read += unread
-        return sorted(events, key=lambda event: (event.at, -event.depth))
+            read |= unread
+        return sorted(events, key=lambda event: (event.at, -len(event.stack)))
 
     def _read(self, stack: str) -> Iterator[ResourceEvent]:
         path = self._paths[stack]
         for raw in reversed(list(self._unread(stack))):
-            event = _resource_event(path, raw)
+            event = ResourceEvent(
+                stack=path,
+                logical_id=raw["LogicalResourceId"],
+                resource_type=raw["ResourceType"],
+                status=raw["ResourceStatus"],
+                reason=raw.get("ResourceStatusReason", ""),
+                at=raw["Timestamp"],
+            )
             nested = raw.get("PhysicalResourceId")
             is_own = nested == raw["StackId"]
             if event.resource_type == NESTED_STACK and nested and not is_own:
@@ -113,14 +115,3 @@ class EventFeed:
                     return
                 self._seen.add(raw["EventId"])
                 yield raw
-
-
-def _resource_event(path: str, raw: StackEventTypeDef) -> ResourceEvent:
-    return ResourceEvent(
-        stack=path,
-        logical_id=raw["LogicalResourceId"],
-        resource_type=raw["ResourceType"],
-        status=raw["ResourceStatus"],
-        reason=raw.get("ResourceStatusReason", ""),
-        at=raw["Timestamp"],
-    )

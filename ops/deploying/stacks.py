@@ -1,4 +1,4 @@
-"""A stack of CloudFormation: plan how it comes into the wanted state, execute that, protect it, delete it."""
+"""A stack of CloudFormation: planned, executed, followed, protected, deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -47,6 +47,7 @@ KEEP_DATA = {
 """Statements of stack policies:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html"""
 
+T = TypeVar("T")
 Outcome = Literal["created", "updated", "unchanged"]
 OnEvent = Callable[[ResourceEvent], None]
 """Called for each event of a stack and of those nested in it, oldest first."""
@@ -227,7 +228,7 @@ class Stack:
     def _follow(
         self, start: Callable[[], object], on_event: OnEvent, wanted: tuple[str, ...]
     ) -> StackTypeDef:
-        """Start an operation and follow it to its end; returns the stack, in a wanted status."""
+        """Start an operation, follow it to its end, and return the stack, with a wanted status."""
         feed = EventFeed(self.client, self.name)
         if find_stack(self.client, self.name):
             feed.skip()
@@ -261,10 +262,9 @@ class Stack:
                 raise DeploymentError(f"Stack {self.name} was deleted meanwhile.", "Deploy it again.")
             return stack if begun and not stack["StackStatus"].endswith("_IN_PROGRESS") else None
 
-        stack: StackTypeDef = self._wait(look)
-        return stack
+        return self._wait(look)
 
-    def _wait(self, look: Callable[[], Any]) -> Any:
+    def _wait(self, look: Callable[[], T | None]) -> T:
         seen = wait_for(look, timeout_seconds=TIMEOUT_SECONDS, poll_seconds=self.poll_seconds)
         if not seen:
             raise DeploymentError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any, cast
@@ -59,33 +58,10 @@ def children() -> tuple[str, ...]:
 @cache
 def predecessors(name: str) -> tuple[str, ...]:
     """Stacks that must be there before this one, as root says by what it waits for and passes on."""
-    if name == ROOT:
-        return ()
-    resources = load(ROOT)["Resources"]
-    definition = resources[nested_id(name)]
-    before = definition.get("DependsOn", [])
-    ids = {before} if isinstance(before, str) else set(before)
-    ids |= _references(definition["Properties"]) & resources.keys()
-    return tuple(sorted(id_.removesuffix("Stack").lower() for id_ in ids))
+    definition = str(load(ROOT)["Resources"].get(nested_id(name), ""))
+    return tuple(other for other in names() if other != name and nested_id(other) in definition)
 
 
 def nested_id(name: str) -> str:
     """Logical id of a stack in root."""
     return f"{name.capitalize()}Stack"
-
-
-def _references(value: Any) -> set[str]:
-    """Logical ids and parameters that a value refers to."""
-    if isinstance(value, list):
-        return set().union(*map(_references, value))
-    if not isinstance(value, dict):
-        return set()
-    found = set().union(*map(_references, value.values()))
-    if "Ref" in value:
-        found.add(value["Ref"])
-    if "Fn::GetAtt" in value:
-        found.add(value["Fn::GetAtt"][0])
-    if "Fn::Sub" in value:
-        text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
-        found |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)}", text)}
-    return found

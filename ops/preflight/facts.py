@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.aws import Aws
 from ops.deploying import templates
 from ops.deploying.environments import Environment, Target
-from ops.deploying.stacks import find_stack, outputs_of
+from ops.deploying.stacks import outputs_of
 from ops.errors import EXPIRED, InputError
 from ops.output import Progress
 from ops.preflight import dns, rights
@@ -66,7 +66,8 @@ class Look:
         self._aws = aws
         self._environment = environment
         self._parameters = environment.settings.parameters
-        self._owner = see("cloudformation", Target(environment, aws).owner)
+        self._target = Target(environment, aws)
+        self._owner = see("cloudformation", self._target.owner)
 
     @property
     def is_deployed(self) -> bool:
@@ -120,8 +121,7 @@ class Look:
 
     def _alert_topic(self) -> str | None:
         for name in (templates.ROOT, "observability"):
-            stack = find_stack(self._aws.cloudformation, self._environment.stack_name(name))
-            if arn := outputs_of(stack).get("AlertsTopicArn"):
+            if arn := outputs_of(self._target.stack(name).find()).get("AlertsTopicArn"):
                 return arn
         return None
 

@@ -19,6 +19,7 @@ from ci.emulator.process import Emulator
 from ops import aws
 from ops.aws import Aws
 from ops.deploying import deployment, environments
+from ops.deploying.deployment import Operator
 from ops.deploying.environments import Target
 from ops.output import Progress
 from tests.support import markdown
@@ -87,9 +88,7 @@ def assumed(by: Aws, role_arn: str) -> Aws:
 def test_role_deploys_its_environment_and_sends_an_order_through_it(
     emulator: Emulator, deployer: Aws
 ) -> None:
-    result = deployment.deploy(
-        Target(environments.get("dev"), deployer), "root", deployment.Operator(), Progress()
-    )
+    result = deployment.deploy(Target(environments.get("dev"), deployer), "root", Operator(), Progress())
 
     assert result.outcome == "created"
     id_, system = order_id(), System(emulator, result.outputs)

@@ -52,7 +52,7 @@ def status_of_root(system: System) -> str:
 def plan(workspace: Workspace) -> dict[str, Any]:
     answer = json.loads(workspace.notify("deploy", "--env", ENV, "--plan", "--json").stdout)
     assert answer["outcome"] is None
-    planned = answer["plan"]
+    planned: dict[str, Any] = answer["plan"]
     return planned
 
 

@@ -132,14 +132,9 @@ class _Pages:
         self._fake = fake
         self._operation = operation
 
-    def paginate(
-        self,
-        StackName: str = "",  # noqa: N803
-        ChangeSetName: str = "",  # noqa: N803
-        **_: Any,
-    ) -> Iterator[dict[str, Any]]:
+    def paginate(self, StackName: str = "", **request: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
         if self._operation == "describe_change_set":
-            yield self._fake.describe_change_set(ChangeSetName)
+            yield self._fake.describe_change_set(**request)
             return
         if self._operation == "list_stack_resources":
             yield {"StackResourceSummaries": []}
@@ -160,10 +155,13 @@ def root(fake: FakeCloudFormation) -> Stack:
     return Stack(fake, "root", poll_seconds=0)  # type: ignore[arg-type]
 
 
+def prepare(fake: FakeCloudFormation, **parameters: str) -> Plan:
+    return root(fake).prepare(TEMPLATE, Settings(SETTINGS.parameters | parameters, SETTINGS.tags))
+
+
 def deploy(fake: FakeCloudFormation) -> tuple[Executed, list[ResourceEvent]]:
     events: list[ResourceEvent] = []
-    plan = root(fake).prepare(TEMPLATE, SETTINGS)
-    return root(fake).execute(plan, events.append), events
+    return root(fake).execute(prepare(fake), events.append), events
 
 
 def test_stack_is_created_with_template_parameters_tags_and_capability_when_there_is_none() -> None:
@@ -279,10 +277,6 @@ def test_change_set_that_fails_is_explained_in_its_words_and_deleted() -> None:
     with pytest.raises(DeploymentError, match="Template error: no"):
         deploy(fake)
     assert fake.deleted == ["change-set"]
-
-
-def prepare(fake: FakeCloudFormation, **parameters: str) -> Plan:
-    return root(fake).prepare(TEMPLATE, Settings(SETTINGS.parameters | parameters, {}))
 
 
 def test_plan_tells_the_changes_within_nested_stacks_and_of_parameters() -> None:

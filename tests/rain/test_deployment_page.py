@@ -17,7 +17,7 @@ import pytest
 from ci.emulator.process import Emulator
 from ci.rain import binary
 from ops import aws
-from ops.deploying.stacks import find_stack
+from ops.deploying import stacks
 from tests.support import markdown
 from tests.support.system import PROJECT, System, order, order_id
 
@@ -90,7 +90,7 @@ def shell(emulator: Emulator, tmp_path: Path) -> Shell:
 
 def stack(emulator: Emulator, name: str) -> dict[str, Any] | None:
     """Description of a stack, if it is there."""
-    found = find_stack(aws.local(emulator.endpoint_url).cloudformation, name)
+    found = stacks.find_stack(aws.local(emulator.endpoint_url).cloudformation, name)
     return dict(found) if found else None
 
 

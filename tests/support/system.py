@@ -18,8 +18,9 @@ from ci.emulator.process import Emulator
 from notifications.email_types import EmailTypes
 from ops import aws
 from ops.aws import Aws
+from ops.deploying import environments
 from ops.deploying.artifacts import Release
-from ops.deploying.environments import Settings, load_settings
+from ops.deploying.environments import Settings
 from ops.deploying.stacks import Executed, Stack
 from ops.ledger_lookup import find_order
 from ops.release import build
@@ -263,8 +264,8 @@ def artifacts(emulator: Emulator) -> str:
 
 def deploy(clients: Aws, release: Release, settings: Settings) -> Executed:
     """Deploy root of a release, whatever is there."""
-    root = Stack(clients.cloudformation, STACK_NAME, poll_seconds=0.2)
-    return root.execute(root.prepare(release.template("root"), settings), lambda _: None)
+    stack = Stack(clients.cloudformation, STACK_NAME, poll_seconds=0.2)
+    return stack.execute(stack.prepare(release.template("root"), settings), lambda _: None)
 
 
 @contextmanager
@@ -273,7 +274,7 @@ def deployed(log: Path, parameters: dict[str, str] | None = None) -> Iterator[Sy
     with Emulator.start(log, {"AUTH": "true"}) as emulator:
         prefix = artifacts(emulator)
         clients = aws.local(emulator.endpoint_url)
-        settings = load_settings(PROJECT / "parameters" / "local.yaml")
+        settings = environments.load_settings(PROJECT / "parameters" / "local.yaml")
         settings.parameters.update(parameters or {})
         settings.parameters.update(ArtifactBucket=BUCKET, ArtifactPrefix=prefix)
         done = deploy(clients, Release(BUCKET, prefix, clients.region), settings)

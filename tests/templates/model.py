@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from ops.deploying.templates import parse
+
 PROJECT = Path(__file__).resolve().parents[2]
 STACKS = PROJECT / "stacks"
 PARAMETERS = PROJECT / "parameters"
@@ -46,30 +48,6 @@ _NAMED = {
     "AWS::KMS::Key": (None, f"kms:{_HERE}:key/"),
     "AWS::SecretsManager::Secret": ("Name", f"secretsmanager:{_HERE}:secret:"),
 }
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms."""
-
-
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    elif isinstance(node, yaml.MappingNode):
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-def parse(text: str) -> dict[str, Any]:
-    """Return a template with its short forms written out (``!Ref`` becomes ``{"Ref": …}``)."""
-    return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
 
 
 @cache

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from tests.templates.model import PROJECT, deploy, parse
+from ops.deploying.templates import parse
+from tests.templates.model import PROJECT, deploy
 
 PIPELINE = parse((PROJECT / "ci" / "pipeline.yaml").read_text())
 ROLE = parse((PROJECT / "ci" / "deployment-role.yaml").read_text())

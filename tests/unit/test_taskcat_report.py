@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 from ci.taskcat import picture, report
 from ci.taskcat.results import Check, Run, StackResult
-from ci.taskcat.retained import Retained
+from ci.taskcat.retained import command
+from ops.deploying.retained import Retained
 
 CREATED = Check("created", passed=True, detail="CREATE_COMPLETE", seconds=4.24)
-QUEUE = Retained("eu-west-1", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/1/a-queue")
+QUEUE = Retained("SendQueue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/1/a-queue")
 
 
 def run_of(*stacks: StackResult, deletes_retained: bool = True) -> Run:
@@ -74,7 +75,7 @@ def test_page_shows_the_commands_for_what_is_still_there() -> None:
     result.retained = [QUEUE]
     kept = report.render(run_of(result, deletes_retained=False))
     assert "<details open><summary>1 resources outlived their stack and are still there" in kept
-    assert QUEUE.command in kept
+    assert command(QUEUE, "eu-west-1") in kept
     deleted = report.render(run_of(result))
     assert "<details><summary>1 resources outlived their stack; deleted, as by these commands" in deleted
 

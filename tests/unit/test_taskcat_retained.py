@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ci.taskcat.retained import DELETIONS, Retained
+from ci.taskcat.retained import command
+from ops.deploying.retained import DELETIONS, Retained, delete
 from tests.templates.model import CHILDREN, template
 
 RETAINED_TYPES = {
@@ -23,8 +24,8 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Any] = []
 
-    def client(self, service: str, region: str) -> Any:
-        return _Client(lambda operation, **given: self.calls.append((service, region, operation, given)))
+    def client(self, service: str) -> Any:
+        return _Client(lambda operation, **given: self.calls.append((service, operation, given)))
 
 
 class _Client:
@@ -40,10 +41,10 @@ def test_each_type_that_the_templates_retain_can_be_deleted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("type_", "id_", "command"),
+    ("type_", "id_", "printed"),
     [
         ("AWS::DynamoDB::Table", "ledger", "aws dynamodb delete-table --table-name ledger"),
-        ("AWS::KMS::Key", "1f", "aws kms schedule-key-deletion --key-id 1f --pending-window-in-days 7"),
+        ("AWS::KMS::Key", "1f", "aws kms schedule-key-deletion --key-id 1f --pending-window-in-days 30"),
         ("AWS::Logs::LogGroup", "/a/b", "aws logs delete-log-group --log-group-name /a/b"),
         ("AWS::SQS::Queue", "https://q", "aws sqs delete-queue --queue-url https://q"),
         (
@@ -53,13 +54,11 @@ def test_each_type_that_the_templates_retain_can_be_deleted() -> None:
         ),
     ],
 )
-def test_command_deletes_it_in_its_region(type_: str, id_: str, command: str) -> None:
-    assert Retained("eu-west-1", type_, id_).command == f"{command} --region eu-west-1"
+def test_command_deletes_it_in_its_region(type_: str, id_: str, printed: str) -> None:
+    assert command(Retained("It", type_, id_), "eu-west-1") == f"{printed} --region eu-west-1"
 
 
 def test_it_is_deleted_by_the_call_that_the_command_names() -> None:
     recorder = Recorder()
-    Retained("eu-west-1", "AWS::KMS::Key", "1f").delete(recorder.client)
-    assert recorder.calls == [
-        ("kms", "eu-west-1", "schedule_key_deletion", {"KeyId": "1f", "PendingWindowInDays": 7})
-    ]
+    delete(recorder, Retained("Key", "AWS::KMS::Key", "1f"))  # type: ignore[arg-type]
+    assert recorder.calls == [("kms", "schedule_key_deletion", {"KeyId": "1f", "PendingWindowInDays": 30})]
