@@ -43,6 +43,10 @@ class ControlClient:
         """List every message that SES accepted, oldest first."""
         return list(self._call("GET", "/accepted"))
 
+    def published_events(self) -> list[dict[str, Any]]:
+        """List, for every accepted message, which of its events SES published when; oldest message first."""
+        return list(self._call("GET", "/accepted/events"))
+
     def set_faults(self, faults: Sequence[Mapping[str, Any]], seed: int = 0) -> None:
         """Replace all faults; their counters start at zero."""
         self._call("PUT", "/faults", {"seed": seed, "faults": list(faults)})

@@ -32,6 +32,7 @@ def install() -> None:
     ses_v2.handle_request = handle
     app._enforce_ses_v2 = enforce
     route("GET", "/accepted", lambda _: accept_log.as_json())
+    route("GET", "/accepted/events", lambda _: accept_log.publications_as_json())
     route("GET", "/ses", lambda _: _state(accounts.of(DEFAULT_ACCOUNT, DEFAULT_REGION)))
     route("PUT", "/ses", _change)
     route("DELETE", "/ses", _reset)

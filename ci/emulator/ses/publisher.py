@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ci.emulator.faults import plan
 from ci.emulator.ministack import responses, ses_v2, sns
-from ci.emulator.ses import accounts, topics
+from ci.emulator.ses import accept_log, accounts, topics
 from ci.emulator.ses.events import MATCHING_EVENT_TYPE, Event, Sending
 
 logger = logging.getLogger("ses-twin")
@@ -127,4 +127,5 @@ def _publish(pending: _Pending) -> None:
             if obstacle := topics.obstacle(topic, source_arn):
                 logger.warning("SES loses the events of configuration set %s: %s", name, obstacle)
             else:
+                accept_log.record_publication(sending.message_id, pending.event["eventType"])
                 sns.publish_internal(topic, json.dumps(pending.event), SUBJECT)

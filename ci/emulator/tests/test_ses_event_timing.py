@@ -85,6 +85,25 @@ def test_all_events_of_the_messages_that_a_fault_names_are_late_or_lost_and_no_o
     assert [fault["hits"] for fault in emulator.control.faults()] == [4, 2]
 
 
+def test_publication_of_each_event_is_known_and_that_lost_and_waiting_ones_were_not_published(
+    emulator, ses, feedback
+):
+    emulator.control.set_faults(
+        [{"name": "lost", "operation": "ses:PublishEvent", "match": ["ada@", '"Send"'], "effect": "lose"}]
+    )
+    send(ses, feedback, "ada")
+    feedback.events(1)
+    emulator.control.set_ses(events_held=True)
+    send(ses, feedback, "bob")
+    [ada, bob] = emulator.control.published_events()
+    assert [one["event"] for one in ada["published"]] == ["Delivery"]
+    assert ada["accepted_at"] <= ada["published"][0]["at"] <= bob["accepted_at"]
+    assert bob["published"] == []
+    assert [one["message_id"] for one in (ada, bob)] == [
+        one["message_id"] for one in emulator.control.accepted()
+    ]
+
+
 def test_doubled_event_comes_twice(emulator, ses, feedback):
     twice = {"name": "twice", "operation": "ses:PublishEvent", "match": '"Delivery"', "effect": "duplicate"}
     emulator.control.set_faults([twice])
