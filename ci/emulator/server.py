@@ -84,7 +84,8 @@ async def _serve(sock: socket.socket, parent: int | None) -> None:
     logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
     config = Config()
     config.bind = [f"fd://{sock.fileno()}"]
-    config.keep_alive_timeout = 75
+    # So long that clients close idle connections first: a request that met our close would get no answer.
+    config.keep_alive_timeout = 3600
     config.graceful_timeout = 1
 
     stopping = asyncio.Event()
