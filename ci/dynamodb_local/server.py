@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ci import cache
+
 HERE = Path(__file__).parent
 POM = HERE / "pom.xml"
 NEEDED_COMMANDS = ("java", "javac", "mvn")
@@ -80,10 +82,10 @@ def running(log_path: Path) -> Iterator[str]:
 
 def _fetch(log_path: Path) -> Path:
     """Return the folder with all libraries, which is filled once for each pom.xml."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "email-notifications"
-    cache.mkdir(parents=True, exist_ok=True)
-    libraries = cache / f"dynamodb-local-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-    with (cache / "dynamodb-local.lock").open("w") as lock:
+    kept = cache.folder()
+    kept.mkdir(parents=True, exist_ok=True)
+    libraries = kept / f"dynamodb-local-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    with (kept / "dynamodb-local.lock").open("w") as lock:
         # Maven's own cache is not made for several processes at once.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not libraries.is_dir():

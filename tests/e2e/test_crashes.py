@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import psutil
+import pytest
 
 from tests.support.system import System, order, order_id, wait_for
 
@@ -43,18 +44,10 @@ def suspend(process: psutil.Process) -> bool:
     return True
 
 
-def test_batch_is_sent_once_each_when_the_function_is_killed_after_a_send(system: System) -> None:
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_batch_is_sent_once_each_when_the_function_is_killed_at_a_send(system: System, phase: str) -> None:
     system.control.set_faults(
-        [{"name": "kill", "operation": "ses:SendEmail", "calls": [2], "effect": "kill", "phase": "after"}]
-    )
-    ids = send_together(system)
-    wait_for("the kill", lambda: hits(system))
-    assert_each_sent_once(system, ids)
-
-
-def test_batch_is_sent_once_each_when_the_function_is_killed_before_a_send(system: System) -> None:
-    system.control.set_faults(
-        [{"name": "kill", "operation": "ses:SendEmail", "calls": [2], "effect": "kill", "phase": "before"}]
+        [{"name": "kill", "operation": "ses:SendEmail", "calls": [2], "effect": "kill", "phase": phase}]
     )
     ids = send_together(system)
     wait_for("the kill", lambda: hits(system))

@@ -5,7 +5,6 @@ The section "With rain" has a test of its own, which needs rain.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def deliver(workspace: Workspace, *names: str) -> None:
 
 
 def test_environment_is_deployed_upgraded_taken_back_and_removed_as_printed(workspace: Workspace) -> None:
-    release(workspace, "v1.0.0")
+    workspace.release("v1.0.0")
     _, lacking, *_, tried = run(workspace, "First deployment")
     assert "SES has production access." in lacking
     assert "smoke test passed" in tried
@@ -76,7 +75,7 @@ def test_environment_is_deployed_upgraded_taken_back_and_removed_as_printed(work
     deliver(workspace, ROOT)
 
     workspace.set("dev", LogLevel="ERROR")
-    release(workspace, "v1.1.0")
+    workspace.release("v1.1.0")
     planned, _ = run(workspace, "Upgrading")
     assert "DEBUG → ERROR" in planned
     assert status(workspace, ROOT) == "UPDATE_COMPLETE"
@@ -155,15 +154,3 @@ def holding_data(workspace: Workspace) -> dict[str, object]:
         "queues": sorted(aws.sqs.list_queues()["QueueUrls"]),
         "logs": sorted(group["logGroupName"] for group in groups),
     }
-
-
-def release(workspace: Workspace, tag: str) -> None:
-    """Commit the tree and tag it."""
-    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
-    for command in (
-        ["init", "--quiet"],
-        ["add", "ci", "functions", "ops", "parameters", "stacks"],
-        [*author, "commit", "--quiet", "--message", tag],
-        ["tag", tag],
-    ):
-        subprocess.run(["git", *command], cwd=workspace.folder, check=True)

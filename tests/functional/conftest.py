@@ -19,11 +19,17 @@ from tests.support.ledger_table import create_ledger_table
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS is played by moto."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        yield boto3.client("dynamodb", region_name="us-east-1")
+        yield
+
+
+@pytest.fixture
+def client(moto: None) -> Any:
+    return boto3.client("dynamodb", region_name="us-east-1")
 
 
 @pytest.fixture

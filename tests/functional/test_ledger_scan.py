@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from notifications.keys import NotificationKey, order_key
 from notifications.ledger import Claim, Claimed, Status, accepted
 from notifications.ledger_scan import SEGMENTS, LedgerScan
 from notifications.ledger_table import LedgerTable
 from notifications.overdue import AWAITING_OUTCOME, UNSENT, Entry
+from tests.support.ledger_table import create_ledger_table
 
 TABLE = "ledger"
 CANARY = "ada.canary@example.com"
@@ -36,24 +34,9 @@ class Recorder:
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "order_key", "KeyType": "HASH"},
-                {"AttributeName": "notification", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "order_key", "AttributeType": "S"},
-                {"AttributeName": "notification", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield client
+def dynamodb(client: Any) -> Any:
+    create_ledger_table(client, TABLE)
+    return client
 
 
 def begin(client: Any, order_id: str, at: datetime, **attributes: str) -> tuple[NotificationKey, Claimed]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from notifications.keys import order_key
@@ -22,6 +20,7 @@ from ops.demo import Demonstration
 from ops.demo_orders import DemoObserved, DemoOrder
 from ops.errors import DeploymentError, EmulatorError, StackMissingError
 from ops.targets import Deployed
+from tests.support.ledger_table import create_ledger_table
 
 REGION = "us-east-1"
 RECORD = {
@@ -67,18 +66,7 @@ class Environment:
             Endpoint=f"arn:aws:sqs:{REGION}:123456789012:send",
             Attributes={"RawMessageDelivery": "true"},
         )
-        self.aws.dynamodb.create_table(
-            TableName="ledger",
-            KeySchema=[
-                {"AttributeName": "order_key", "KeyType": "HASH"},
-                {"AttributeName": "notification", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "order_key", "AttributeType": "S"},
-                {"AttributeName": "notification", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_ledger_table(self.aws.dynamodb, "ledger")
         self._outputs = {"OrderEventsTopicArn": topic, "LedgerTableName": "ledger"}
 
     def outputs(self) -> dict[str, str]:
@@ -101,16 +89,13 @@ class Environment:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        made = Environment()
-        monkeypatch.setattr(local, "get", lambda: made)
-        monkeypatch.setattr(local, "find", lambda: made)
-        found = Deployed(local.STACK_NAME, made.aws, made.outputs(), datetime.now(UTC))
-        monkeypatch.setattr(targets, "find", lambda _env, _region: found)
-        yield made
+def environment(moto: None, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    made = Environment()
+    monkeypatch.setattr(local, "get", lambda: made)
+    monkeypatch.setattr(local, "find", lambda: made)
+    found = Deployed(local.STACK_NAME, made.aws, made.outputs(), datetime.now(UTC))
+    monkeypatch.setattr(targets, "find", lambda _env, _region: found)
+    return made
 
 
 @pytest.fixture

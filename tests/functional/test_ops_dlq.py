@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from notifications.ledger import Status
@@ -254,18 +253,15 @@ def test_message_that_was_not_found_again_is_counted() -> None:
 
 
 @pytest.fixture
-def of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+def of(moto: None, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """A deployment of which only the queues, the ledger and the function's settings are real."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setattr("ops.dead_letters.queue.LONG_POLL_SECONDS", 0)
-    with mock_aws():
-        aws = Aws("us-east-1", boto3.Session(region_name="us-east-1"), {})
-        outputs = {name: aws.sqs.create_queue(QueueName=queue)["QueueUrl"] for name, queue in OUTPUTS.items()}
-        outputs["LedgerTableName"] = create_ledger_table(aws.dynamodb)
-        deployed = Deployed("stack", aws, outputs, datetime.now(UTC))
-        monkeypatch.setattr(targets, "find", lambda _env, _region: deployed)
-        yield deployed
+    aws = Aws("us-east-1", boto3.Session(region_name="us-east-1"), {})
+    outputs = {name: aws.sqs.create_queue(QueueName=queue)["QueueUrl"] for name, queue in OUTPUTS.items()}
+    outputs["LedgerTableName"] = create_ledger_table(aws.dynamodb)
+    deployed = Deployed("stack", aws, outputs, datetime.now(UTC))
+    monkeypatch.setattr(targets, "find", lambda _env, _region: deployed)
+    return deployed
 
 
 def notify(*arguments: str) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from notifications.audit import Decision, audit_item
@@ -25,18 +23,15 @@ ADDRESS = "ada@example.com"
 
 
 @pytest.fixture
-def of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+def of(moto: None, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """A deployment with a ledger and the secret that its addresses are hashed with."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        aws = Aws(REGION, boto3.Session(region_name=REGION), {})
-        name = create_ledger_table(aws.dynamodb)
-        secret = aws.client("secretsmanager").create_secret(Name="hash-key", SecretString=HASH_KEY)
-        outputs = {"LedgerTableName": name, "RecipientHashSecretArn": secret["ARN"]}
-        made = Deployed("shop", aws, outputs, datetime.now(UTC))
-        monkeypatch.setattr(targets, "find", lambda _env, _region: made)
-        yield made
+    aws = Aws(REGION, boto3.Session(region_name=REGION), {})
+    name = create_ledger_table(aws.dynamodb)
+    secret = aws.client("secretsmanager").create_secret(Name="hash-key", SecretString=HASH_KEY)
+    outputs = {"LedgerTableName": name, "RecipientHashSecretArn": secret["ARN"]}
+    made = Deployed("shop", aws, outputs, datetime.now(UTC))
+    monkeypatch.setattr(targets, "find", lambda _env, _region: made)
+    return made
 
 
 def put(of: Deployed, order_id: str, recipient: str = ADDRESS, **changes: Any) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from notifications.keys import order_key
 from notifications.ledger import Status
 from ops import ledger_view
 from ops.ledger_lookup import find_order
+from tests.support.ledger_table import create_ledger_table
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -129,24 +128,9 @@ def test_json_has_a_sorted_history_and_none_of_the_ledger_s_inner_workings() -> 
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName="ledger",
-            KeySchema=[
-                {"AttributeName": "order_key", "KeyType": "HASH"},
-                {"AttributeName": "notification", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "order_key", "AttributeType": "S"},
-                {"AttributeName": "notification", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield client
+def dynamodb(client: Any) -> Any:
+    create_ledger_table(client, "ledger")
+    return client
 
 
 def put(client: Any, item: dict[str, Any]) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from notifications.email_types import EmailTypes
 from notifications.order_event import parse
@@ -84,11 +82,8 @@ class Topic:
 
 
 @pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield Topic()
+def topic(moto: None) -> Topic:
+    return Topic()
 
 
 def test_event_is_published_with_its_type_as_message_attribute(topic: Topic) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.keys import NotificationKey
@@ -69,11 +67,8 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield Ledger()
+def ledger(moto: None) -> Ledger:
+    return Ledger()
 
 
 def test_missing_record_comes_back_as_it_was(ledger: Ledger) -> None:

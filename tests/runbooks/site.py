@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -110,17 +109,6 @@ class Site:
         """Wait until all of these orders' emails have a status."""
         for id_ in ids:
             self.system.wait_for_status(id_, status)
-
-    def release(self, tag: str) -> None:
-        """Commit the tree and tag it."""
-        author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
-        for command in (
-            ["init", "--quiet"],
-            ["add", "ci", "functions", "ops", "parameters", "stacks"],
-            [*author, "commit", "--quiet", "--message", tag],
-            ["tag", tag],
-        ):
-            subprocess.run(["git", *command], cwd=self.workspace.folder, check=True)
 
     def deploy(self, exit_code: int = 0) -> str:
         """Deploy the tree as it is; returns what that printed."""

@@ -21,7 +21,7 @@ CRASHES = WORKS + '    raise RuntimeError("Error of the release")\n'
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with sites.deployed(tmp_path_factory.mktemp("deployments"), MonthlyBudgetUsd="10") as site:
-        site.release(GOOD)
+        site.workspace.release(GOOD)
         yield site
 
 
@@ -33,7 +33,7 @@ def good_release(site: Site) -> Iterator[None]:
 
 def test_function_errors(site: Site) -> None:
     site.workspace.edit(CODE, WORKS, CRASHES)
-    site.release("v1.1.0-function-errors")
+    site.workspace.release("v1.1.0-function-errors")
     site.deploy()
     orders = site.send(3)
     wait_for("errors", lambda: "RuntimeError" in "".join(site.system.log()))
@@ -106,7 +106,7 @@ def leave_a_rollback_stuck(site: Site) -> None:
     template = site.workspace.folder / "stacks" / "sending.yaml"
     before, function, after = template.read_text().partition("  CheckLedgerFunction:")
     template.write_text(before + function + after.replace("functions.zip", "missing.zip", 1))
-    site.release("v1.2.0-rollback")
+    site.workspace.release("v1.2.0-rollback")
     release = s3.list_objects_v2(Bucket=parameters["ArtifactBucket"], Prefix=parameters["ArtifactPrefix"])
     for one in release["Contents"]:
         s3.delete_object(Bucket=parameters["ArtifactBucket"], Key=one["Key"])

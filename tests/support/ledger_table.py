@@ -22,10 +22,10 @@ DECLARED = (
 """What of the template shapes how the table reads and writes."""
 
 
-def create_ledger_table(client: Any) -> str:
-    """Create an empty table with the keys and indexes of stacks/data.yaml; returns its name."""
+def create_ledger_table(client: Any, name: str | None = None) -> str:
+    """Create an empty table with the keys and indexes of stacks/data.yaml; returns its name, None: any."""
     declared = template("data")["Resources"]["LedgerTable"]["Properties"]
-    name = f"ledger-{uuid.uuid4().hex}"
+    name = name or f"ledger-{uuid.uuid4().hex}"
     client.create_table(TableName=name, **{part: declared[part] for part in DECLARED})
     return name
 

@@ -82,6 +82,17 @@ class Workspace:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
+    def release(self, tag: str) -> None:
+        """Commit the tree and tag it."""
+        author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
+        for command in (
+            ["init", "--quiet"],
+            ["add", "ci", "functions", "ops", "parameters", "stacks"],
+            [*author, "commit", "--quiet", "--message", tag],
+            ["tag", tag],
+        ):
+            subprocess.run(["git", *command], cwd=self.folder, check=True)
+
     def edit(self, path: str, old: str, new: str) -> None:
         """Change a file."""
         file = self.folder / path
