@@ -236,6 +236,12 @@ def test_words_of_a_remote_server_are_one_line_that_can_be_stored_and_shown() ->
     assert tracked(record).event.entry["response"] == "550   [31m   full"
 
 
+def test_event_has_the_correlation_id_of_the_message_that_led_to_the_attempt() -> None:
+    record = documented("send")
+    record["mail"]["tags"]["correlation_id"] = ["checkout-7f3a"]
+    assert tracked(record).correlation_id == "checkout-7f3a"
+
+
 def test_odd_details_are_left_out() -> None:
     record = documented("bounce", bouncedRecipients=[5, {"diagnosticCode": {}, "status": 5}])
     record["mail"] |= {"destination": [None, "ada@example.com"]}
