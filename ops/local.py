@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,6 @@ from ops.tree import PROJECT
 FOLDER = PROJECT / ".local"
 STACK_NAME = "email-notifications-local"
 DEFAULT_PORT = 4566
-
-
-@dataclass(frozen=True)
-class State:
-    """What is noted between two commands in `.local/state.json`."""
-
-    pid: int
-    port: int
-    endpoint: str
-
-    def save(self) -> None:
-        """Note it; another command never reads half of it."""
-        FOLDER.mkdir(exist_ok=True)
-        draft = _state_path().with_suffix(".part")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        draft.rename(_state_path())
 
 
 class LocalEnvironment:
@@ -115,12 +98,12 @@ NOT_RUNNING: dict[str, Any] = {
 def find() -> LocalEnvironment | None:
     """Find the emulator that an earlier command started. The note of one that is gone is removed."""
     try:
-        state = State(**json.loads(_state_path().read_text()))
+        state = json.loads(_state_path().read_text())
+        found = Emulator(state["port"], state["pid"])
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
-        state = None
-    found = Emulator(state.port, state.pid) if state else None
+    except (ValueError, TypeError, LookupError):
+        found = None
     if found is None or not found.is_running():
         _state_path().unlink(missing_ok=True)
         return None
@@ -197,7 +180,11 @@ def _start(port: int, progress: Progress, *, any_free_port: bool) -> LocalEnviro
             if not any_free_port:
                 raise _port_taken(port) from error
             started = emulator.start(None, _log_path())
-    State(started.pid, started.port, started.endpoint_url).save()
+    # Another command never reads half of it.
+    draft = _state_path().with_suffix(".part")
+    state = {"pid": started.pid, "port": started.port, "endpoint": started.endpoint_url}
+    draft.write_text(json.dumps(state, indent=2) + "\n")
+    draft.rename(_state_path())
     progress.done(f"emulator started at {started.endpoint_url} (process {started.pid}, log {_log_path()})")
     return LocalEnvironment(started)
 
