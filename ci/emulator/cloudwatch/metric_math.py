@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ci.emulator.cloudwatch.metric_math_syntax import Array, Call, MetricMathError, Name, Node, Number, Text
+from ci.emulator.cloudwatch.metric_math_syntax import Array, Call, MetricMathError, Name, Node, Number
 from ci.emulator.cloudwatch.metric_math_values import (
     FUNCTIONS,
     OPERATORS,
@@ -72,8 +72,6 @@ def evaluate(node: Node, scope: Scope) -> Value:
             return value
         case Name(value):
             return scope.value(value)
-        case Text(value):
-            raise MetricMathError(f"The text {value!r} can only be an argument of METRICS")
         case Array(items):
             return [series for item in items for series in as_array(evaluate(item, scope))]
         case Call(function, arguments) if function in _SPECIAL_FUNCTIONS:
@@ -87,31 +85,6 @@ def evaluate(node: Node, scope: Scope) -> Value:
                 f"{function} with {len(arguments)} argument(s) is no metric math that the emulator knows; "
                 f"see {__name__}"
             )
-
-
-def _metrics(arguments: tuple[Node, ...], scope: Scope) -> Value:
-    """``METRICS()``, or those metrics whose id contains a text; expressions are never among them."""
-    match arguments:
-        case ():
-            return list(scope.metrics.values())
-        case (Text(part),):
-            return [series for identifier, series in scope.metrics.items() if part in identifier]
-    raise MetricMathError("METRICS takes nothing, or one text in double quotes")
-
-
-def _period(arguments: tuple[Node, ...], scope: Scope) -> Value:
-    match arguments:
-        case (Name(identifier),) if identifier in scope.metrics:
-            return float(scope.window.period_seconds)
-    raise MetricMathError("PERIOD takes the id of one metric, not the result of an expression")
-
-
-def _time_series(arguments: tuple[Node, ...], scope: Scope) -> Value:
-    values = [evaluate(argument, scope) for argument in arguments]
-    match values:
-        case [float(value)]:
-            return without_gaps(dict.fromkeys(scope.window.timestamps, value))
-    raise MetricMathError("TIME_SERIES takes one scalar")
 
 
 def _if(arguments: tuple[Node, ...], scope: Scope) -> Value:
@@ -137,50 +110,22 @@ def _if(arguments: tuple[Node, ...], scope: Scope) -> Value:
 
 
 def _fill(arguments: tuple[Node, ...], scope: Scope) -> Value:
-    """Fill missing values with a scalar, another series, the last value (REPEAT), or a line (LINEAR)."""
+    """Fill missing values with a scalar, or with another series."""
     if len(arguments) != 2:  # noqa: PLR2004
         raise MetricMathError("FILL takes what to fill, and what to fill it with")
-    target, filler = arguments
-    missing_value: Callable[[TimeSeries, int], float]
-    if filler == Name("REPEAT"):
-        missing_value = _last_before
-    elif filler == Name("LINEAR"):
-        missing_value = _on_line
-    else:
-        value = evaluate(filler, scope)
-        values = (
-            dict.fromkeys(scope.window.timestamps, value) if isinstance(value, float) else as_series(value)
-        )
-
-        def missing_value(_: TimeSeries, timestamp: int) -> float:
-            return values.get(timestamp, math.nan)
+    target, filler = (evaluate(argument, scope) for argument in arguments)
+    fillers = (
+        dict.fromkeys(scope.window.timestamps, filler) if isinstance(filler, float) else as_series(filler)
+    )
 
     def fill(series: TimeSeries) -> TimeSeries:
-        return without_gaps(
-            {t: series[t] if t in series else missing_value(series, t) for t in scope.window.timestamps}
-        )
+        filled = fillers | series
+        return {t: filled[t] for t in scope.window.timestamps if t in filled}
 
-    return each_series(fill)(evaluate(target, scope))
-
-
-def _last_before(series: TimeSeries, timestamp: int) -> float:
-    earlier = [each for each in series if each < timestamp]
-    return series[max(earlier)] if earlier else math.nan
-
-
-def _on_line(series: TimeSeries, timestamp: int) -> float:
-    earlier = [each for each in series if each < timestamp]
-    later = [each for each in series if each > timestamp]
-    if not earlier or not later:
-        return math.nan
-    start, end = max(earlier), min(later)
-    return series[start] + (series[end] - series[start]) * (timestamp - start) / (end - start)
+    return each_series(fill)(target)
 
 
 _SPECIAL_FUNCTIONS: dict[str, Callable[[tuple[Node, ...], Scope], Value]] = {
-    "METRICS": _metrics,
-    "PERIOD": _period,
-    "TIME_SERIES": _time_series,
     "IF": _if,
     "FILL": _fill,
 }

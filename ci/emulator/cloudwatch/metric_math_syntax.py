@@ -11,12 +11,10 @@ _TOKEN = re.compile(
     r"""(?:
         (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
       | (?P<name>[A-Za-z][A-Za-z0-9_]*)
-      | "(?P<text>[^"]*)"
-      | (?P<operator>==|!=|<=|>=|&&|\|\||[-+*/^<>()\[\],])
+      | (?P<operator>==|!=|<=|>=|[-+*/<>()\[\],])
     )\s*""",
     re.VERBOSE,
 )
-_SPELLINGS = {"&&": "AND", "||": "OR"}
 # From the loosest to the tightest binding.
 _LEVELS = (("OR",), ("AND",), ("==", "!=", "<=", ">=", "<", ">"), ("+", "-"), ("*", "/"))
 
@@ -33,15 +31,8 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Text:
-    """A string literal, as in ``METRICS("errors")``."""
-
-    value: str
-
-
-@dataclass(frozen=True)
 class Name:
-    """The id of a metric or expression, or a keyword such as ``REPEAT``."""
+    """The id of a metric or expression."""
 
     value: str
 
@@ -61,7 +52,7 @@ class Call:
     arguments: tuple["Node", ...]
 
 
-Node = Number | Text | Name | Array | Call
+Node = Number | Name | Array | Call
 
 
 def parse(expression: str) -> Node:
@@ -101,7 +92,6 @@ class _Parser:
             if match is None or match.lastgroup is None:
                 raise self._error(f"character {position + 1}")
             kind, value = match.lastgroup, match[match.lastgroup]
-            value = _SPELLINGS.get(value, value)
             yield ("operator" if value in ("AND", "OR") else kind), value
             position = match.end()
         yield "end", ""
@@ -115,17 +105,12 @@ class _Parser:
         return node
 
     def _unary(self) -> Node:
-        if self._take_any(("-",)):
-            return Call("NEGATE", (self._unary(),))
-        node = self._primary()
-        return Call("^", (node, self._unary())) if self._take_any(("^",)) else node
+        return Call("NEGATE", (self._unary(),)) if self._take_any(("-",)) else self._primary()
 
     def _primary(self) -> Node:
         kind, value = self._take()
         if kind == "number":
             return Number(float(value))
-        if kind == "text":
-            return Text(value)
         if kind == "name":
             return Call(value, self._list_until(")")) if self._take_any(("(",)) else Name(value)
         if value == "[":

@@ -5,8 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-met
 
 import math
 import operator
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from collections.abc import Callable
 
 from ci.emulator.cloudwatch.metric_math_syntax import MetricMathError
 
@@ -89,7 +88,6 @@ OPERATORS: dict[str, Callable[..., Value]] = {
     "-": _arithmetic(operator.sub),
     "*": _arithmetic(operator.mul),
     "/": _arithmetic(operator.truediv),
-    "^": _arithmetic(math.pow),
     "NEGATE": lambda value: OPERATORS["*"](value, -1.0),
     "==": _logical(operator.eq),
     "!=": _logical(operator.ne),
@@ -116,10 +114,6 @@ def each_series(transform: Callable[[TimeSeries], TimeSeries]) -> Callable[[Valu
     return apply
 
 
-def _each_point(transform: Callable[[float], float]) -> Callable[[Value], Value]:
-    return each_series(lambda series: {t: transform(value) for t, value in series.items()})
-
-
 def _aggregate(reduce: Callable[[list[float]], float], missing: float | None) -> Callable[[Value], Value]:
     """TS → S over its points; TS[] → TS over the series, in which a missing value counts as ``missing``."""
 
@@ -133,33 +127,7 @@ def _aggregate(reduce: Callable[[list[float]], float], missing: float | None) ->
     return apply
 
 
-def _pairs(series: TimeSeries) -> Iterable[tuple[int, int]]:
-    return pairwise(sorted(series))
-
-
-def _difference(series: TimeSeries) -> TimeSeries:
-    return {later: series[later] - series[earlier] for earlier, later in _pairs(series)}
-
-
-def _rate(series: TimeSeries) -> TimeSeries:
-    return {t: (series[t] - series[earlier]) / (t - earlier) for earlier, t in _pairs(series)}
-
-
-def _running_sum(series: TimeSeries) -> TimeSeries:
-    total = 0.0
-    return {timestamp: (total := total + series[timestamp]) for timestamp in sorted(series)}
-
-
 FUNCTIONS: dict[str, Callable[[Value], Value]] = {
-    "ABS": _each_point(abs),
-    "CEIL": _each_point(lambda value: float(math.ceil(value))),
-    "FLOOR": _each_point(lambda value: float(math.floor(value))),
-    "DIFF": each_series(_difference),
-    "RATE": each_series(_rate),
-    "RUNNING_SUM": each_series(_running_sum),
     "SUM": _aggregate(math.fsum, missing=0.0),
-    "AVG": _aggregate(lambda values: math.fsum(values) / len(values), missing=0.0),
-    "MIN": _aggregate(min, missing=None),
     "MAX": _aggregate(max, missing=None),
-    "DATAPOINT_COUNT": _aggregate(lambda values: float(len(values)), missing=None),
 }

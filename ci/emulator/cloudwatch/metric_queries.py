@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ci.emulator.cloudwatch.metric_math import Scope, Window, evaluate
-from ci.emulator.cloudwatch.metric_math_syntax import Call, MetricMathError, Name, Node, parse, walk
+from ci.emulator.cloudwatch.metric_math_syntax import MetricMathError, Name, Node, parse, walk
 from ci.emulator.cloudwatch.metric_math_values import TimeSeries, Value
 from ci.emulator.cloudwatch.metrics import Metric, MetricSource, statistic
 
@@ -17,7 +17,6 @@ DEFAULT_PERIOD_SECONDS = 60
 # "A math expression used for an alarm can include as many as 10 metrics" (alarm evaluation page).
 _ALARM_METRICS_MAXIMUM = 10
 _IDENTIFIER = re.compile(r"[a-z][A-Za-z0-9_]*")
-_KEYWORDS = ("REPEAT", "LINEAR")
 
 
 def evaluate_queries(
@@ -157,8 +156,6 @@ class _Evaluation:
         return self._window_of(periods.pop() if periods else DEFAULT_PERIOD_SECONDS)
 
     def _metrics_below(self, node: Node) -> set[str]:
-        if any(isinstance(each, Call) and each.function == "METRICS" for each in walk(node)):
-            return set(self._metrics)
         below: set[str] = set()
         for identifier in _referenced(node):
             if identifier in self._metrics:
@@ -169,4 +166,4 @@ class _Evaluation:
 
 
 def _referenced(node: Node) -> set[str]:
-    return {each.value for each in walk(node) if isinstance(each, Name) and each.value not in _KEYWORDS}
+    return {each.value for each in walk(node) if isinstance(each, Name)}

@@ -8,7 +8,7 @@ import pytest
 from ci.emulator.cloudwatch.metric_math import Scope, Window, evaluate
 from ci.emulator.cloudwatch.metric_math_syntax import MetricMathError, parse
 from ci.emulator.cloudwatch.metric_queries import check_alarm_queries, evaluate_queries
-from ci.emulator.cloudwatch.metrics import Metric, RecordedMetrics
+from ci.emulator.cloudwatch.metrics import RecordedMetrics
 
 PERIOD_SECONDS = 60
 
@@ -37,9 +37,7 @@ def query(identifier: str, name: str, period_seconds: int = PERIOD_SECONDS):
         ("metric1 < metric2", "0 0 1 0"),
         ("metric1 >= 30", "1 0 0 0"),
         ("metric1 > 15 AND metric2 > 15", "1 0 0 0"),
-        ("metric1 > 15 && metric2 > 15", "1 0 0 0"),
         ("metric1 > 15 OR metric2 > 15", "1 1 1 0"),
-        ("metric1 > 15 || metric2 > 15", "1 1 1 0"),
     ],
 )
 def test_comparison_and_logic_are_those_of_the_table(expression, expected):
@@ -74,17 +72,8 @@ def test_if_chooses_as_in_the_tables(expression, metric1, metric2, metric3, expe
         ("m1 / m2", "3 - 0 -"),  # a division by zero drops the data point
         ("100 * m1 / (m1 + m2)", "75 100 0 -"),
         ("-m1 + 1", "-2 -1 - -"),
-        ("2 ^ 3 * m1", "24 16 - -"),
-        ("m1 - MIN(m1)", "1 0 - -"),
-        ("m1 / PERIOD(m1)", "0.05 0.03333333333333333 - -"),
-        ("SUM(METRICS())", "4 2 1 -"),
-        ('SUM([METRICS("1"), METRICS("2")])', "4 2 1 -"),
-        ("AVG([m1, m2])", "2 1 0.5 -"),  # missing values are treated as 0
-        ("MIN([m1, m2])", "1 2 1 -"),
         ("MAX([m1, m2])", "3 2 1 -"),
         ("SUM(100 / [m1, m2])", "133.33333333333331 50 100 -"),
-        ("TIME_SERIES(SUM(m1))", "5 5 5 5"),
-        ("TIME_SERIES(DATAPOINT_COUNT(m1))", "2 2 2 2"),
     ],
 )
 def test_arithmetic_and_aggregates(expression, expected):
@@ -98,16 +87,8 @@ def test_arithmetic_and_aggregates(expression, expected):
     ("expression", "expected"),
     [
         ("FILL(m1, 0)", "0 2 0 8 0"),
-        ("FILL(m1, MIN(m1))", "2 2 2 8 2"),
+        ("FILL(m1, MAX(m1))", "8 2 8 8 8"),
         ("FILL(m1, m2)", "1 2 1 8 -"),
-        ("FILL(m1, REPEAT)", "- 2 2 8 8"),
-        ("FILL(m1, LINEAR)", "- 2 5 8 -"),
-        ("DIFF(m1)", "- - - 6 -"),
-        ("RATE(m1)", "- - - 0.05 -"),
-        ("RUNNING_SUM(m1)", "- 2 - 10 -"),
-        ("ABS(m1 - 5)", "- 3 - 3 -"),
-        ("CEIL(m1 / 5)", "- 1 - 2 -"),
-        ("FLOOR(m1 / 5)", "- 0 - 1 -"),
     ],
 )
 def test_functions_of_one_series(expression, expected):
@@ -120,24 +101,13 @@ def test_fill_gives_every_period_a_value_when_the_metric_has_none():
     assert calculate("FILL(m1, 0)", periods=3, m1="-") == series("0 0 0")
 
 
-def test_metrics_function_leaves_expressions_out():
-    """#metric-math-syntax-metrics-function"""
-    metrics = RecordedMetrics()
-    metrics.record(Metric("Shop", "Sends"), 0, 4)
-    queries = [
-        query("m1", "Sends"),
-        {"Id": "e1", "Expression": "m1 * 2"},
-        {"Id": "e2", "Expression": "SUM(METRICS())"},
-    ]
-
-    results = evaluate_queries(queries, metrics, lambda period: Window(0, period, 1))
-
-    assert results == {"m1": [{0: 4.0}], "e1": [{0: 8.0}], "e2": [{0: 4.0}]}
-
-
 def test_expression_can_refer_to_an_expression_that_comes_later():
     """#adding-metrics-expression-console"""
-    queries = [{"Id": "e1", "Expression": "e2 + 1"}, {"Id": "e2", "Expression": "TIME_SERIES(1)"}]
+    queries = [
+        {"Id": "e1", "Expression": "e2 + 1"},
+        {"Id": "e2", "Expression": "FILL(m1, 1)"},
+        query("m1", "Sends"),
+    ]
 
     results = evaluate_queries(queries, RecordedMetrics(), lambda period: Window(0, period, 1))
 
@@ -154,11 +124,10 @@ def test_expression_can_refer_to_an_expression_that_comes_later():
         ("m1 + unknown", "'unknown'"),
         ("SEARCH(m1)", "SEARCH"),
         ("sum(m1)", "sum"),
-        ("AVG(m1)", "scalar"),
-        ("METRICS()", "array"),
+        ("MAX(m1)", "scalar"),
+        ("[m1, m1]", "array"),
         ("[m1, m1] * [m1, m1]", "two arrays"),
         ("e1", "itself"),
-        ("PERIOD(m1 + 1)", "PERIOD"),
         ("IF(m1)", "IF takes"),
         ("[1, m1]", "scalar"),
     ],
@@ -176,7 +145,7 @@ def test_alarm_refuses_what_cannot_be_evaluated_and_says_why(expression, complai
         ([query("m1", "Sends"), query("m1", "Bounces") | {"ReturnData": True}], "unique"),
         ([query("m1", "Sends")], "Exactly one"),
         ([query("m1", "Sends", 60) | {"ReturnData": True}, query("m2", "Bounces", 300)], "same period"),
-        ([{"Id": "e1", "Expression": "TIME_SERIES(1)"}], "1 to 10 metrics"),
+        ([{"Id": "e1", "Expression": "1"}], "1 to 10 metrics"),
     ],
 )
 def test_alarm_refuses_a_list_of_metrics_that_cloudwatch_refuses(queries, complaint):

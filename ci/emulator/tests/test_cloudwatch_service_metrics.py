@@ -221,14 +221,14 @@ def test_get_metric_data_evaluates_metric_math_newest_first(clients):
     put("Bounces", 0, 1)
     put("Sends", 0, 10)
     put("Sends", 2, 10)
-    query = {"Id": "rate", "Expression": "FILL(100 * bounces / sends, REPEAT)", "Label": "Bounce rate"}
+    query = {"Id": "rate", "Expression": "FILL(100 * bounces / sends, 7)", "Label": "Bounce rate"}
     queries = [query, metric("bounces", "Bounces"), metric("sends", "Sends")]
 
     found = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=start + 180)
 
     [result] = found["MetricDataResults"]
     assert (result["Id"], result["Label"], result["StatusCode"]) == ("rate", "Bounce rate", "Complete")
-    assert result["Values"] == [0, 10, 10]
+    assert result["Values"] == [0, 7, 10]
     assert [int(timestamp.timestamp()) for timestamp in result["Timestamps"]] == [
         start + 120,
         start + 60,
