@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ops import cli, targets
 from ops.targets import Deployed
-from tests.support.operator_process import stop_at
+from tests.support.operator_process import start, stop_at
 from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
 
@@ -159,6 +159,24 @@ def test_resend_that_is_killed_and_repeated_makes_one_email(
     assert len(system.accepted(id_)) == 2
     assert len([item for item in audits("resend") if item["reason"] == reason]) == 2
     assert "made before" in notify(*command, exit_code=1).stderr
+
+
+def test_two_operators_who_resend_at_the_same_moment_make_one_email(system: System, event_file: Path) -> None:
+    id_ = bounced(system, event_file)
+    new = f"success+{id_}@simulator.amazonses.com"
+    command = ("resend", id_, "--to", new, "--event", str(event_file), "--yes", "--reason")
+    # Each has seen the ledger before the other writes to it.
+    system.control.set_faults(
+        [{"name": "slow", "operation": "dynamodb:TransactWriteItems", "effect": "delay", "seconds": 5}]
+    )
+    operators = [start(system, *command, words) for words in ("ticket 4711", "the customer has called")]
+    for operator in operators:
+        operator.communicate()
+
+    assert sorted(operator.returncode for operator in operators) == [0, 1]
+    resent(system, id_)
+    system.wait_until_drained()
+    assert len(system.accepted(id_)) == 2
 
 
 def test_resend_is_refused_while_the_first_email_may_yet_arrive(system: System, event_file: Path) -> None:
