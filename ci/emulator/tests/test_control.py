@@ -94,11 +94,11 @@ def test_emulator_started_by_another_command_is_stopped_by_its_process_id(tmp_pa
         command = [sys.executable, "-m", "ci.emulator", "--socket", str(sock.fileno())]
         process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log, pass_fds=[sock.fileno()])
         served = Emulator(sock.getsockname()[1])
-    assert ControlClient(served.endpoint_url, START_TIMEOUT_SECONDS).health() == {
-        "status": "ok",
-        "pid": process.pid,
-    }
-    process.terminate()
+    try:
+        health = ControlClient(served.endpoint_url, START_TIMEOUT_SECONDS).health()
+    finally:
+        process.terminate()
+    assert health == {"status": "ok", "pid": process.pid}
     assert process.wait(timeout=20) == 0
 
 
