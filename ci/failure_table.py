@@ -18,7 +18,8 @@ MEANING = {
     Certainty.LATER: "not sent; the claim is released and the message waits, with a growing back-off",
     Certainty.CONFIGURATION: "not sent; waits likewise until somebody mends it, and counts as a send failure",
     Certainty.NEVER: "not sent; the notification is FAILED and the message is done with",
-    Certainty.UNKNOWN: "SES may have it; the record stays SENDING until an event or the settle window says",
+    Certainty.ANSWERED: "SES very probably does not have it; sent again if nothing speaks against it",
+    Certainty.UNANSWERED: "SES may have it; an event settles it, else a person",
 }
 
 
@@ -29,11 +30,11 @@ def render() -> str:
         ("`MessageRejected`, `BadRequestException` with one of the texts below", Certainty.NEVER),
         ("any other code with HTTP status 429", Certainty.LATER),
         ("any other code with HTTP status 4xx", Certainty.CONFIGURATION),
-        ("HTTP status 408 or 5xx, whatever the code", Certainty.UNKNOWN),
+        ("HTTP status 408 or 5xx, whatever the code", Certainty.ANSWERED),
     ]
     rows += [(f"botocore's `{kind.__name__}`", certainty) for kind, certainty in NETWORK_ERRORS]
     rows += [
-        ("anything else, and the death of the process", Certainty.UNKNOWN),
+        ("anything else, and the death of the process", Certainty.UNANSWERED),
     ]
     ledger_rows = [(f"`{code}`", certainty) for code, certainty in LEDGER_ERROR_CODES.items()]
     ledger_rows += [
@@ -60,8 +61,7 @@ def render() -> str:
             *(f"| {what} | {certainty} | {MEANING[certainty]} |" for what, certainty in ledger_rows),
             "",
             "When the result cannot be written, after the call to SES, the record stays SENDING whatever",
-            "DynamoDB said: the message comes back after the settle window, and what its events have said by",
-            "then counts.",
+            "DynamoDB said, as without an answer: an event settles it, else a person.",
             "",
             "Texts with which SES says that an address will never do (compared without case):",
             "",

@@ -25,12 +25,13 @@ PER_EMAIL = {
     "sqs_requests": 9.0,
     "lambda_runs": 3.0,
     "lambda_gb_seconds": 0.7,
-    "ledger_writes": 5.0,
+    "ledger_writes": 8.0,
     "log_gb": 5e-6,
 }
 """What one delivered email uses where nothing is measured: an order event and two events of SES, each
 published, sent, received and deleted; 0.5 s of sending and twice 0.1 s of tracking with 1 GB; two writes to
-send, one for each event, one of the index; 5 kB of log. Batches make it less."""
+send, one for each event, one of the index of recipients, three of that of open attempts; 5 kB of log. Batches
+make it less."""
 
 GB_PER_RECORD = 1e-6
 RECORD_MONTHS = 12

@@ -21,7 +21,7 @@ from notifications.keys import NotificationKey, notification_key
 from notifications.ledger import Status
 from notifications.ledger_table import CONTENTION_LIMIT
 from notifications.order_event import InvalidOrderEventError, Notification, parse
-from notifications.overdue import AWAITING_OUTCOME, OUTCOME_LIFE
+from notifications.overdue import OUTCOME_LIFE
 from notifications.times import iso
 from ops.errors import InputError, RefusedError
 from ops.publishing import OrderEvent
@@ -34,9 +34,6 @@ RESEND_ID_LENGTH = 32
 
 SOON = timedelta(days=1)
 """A resend so soon after the last one is more likely a colleague's same idea than a second need."""
-
-UNDER_WAY = frozenset({Status.READY, Status.SENDING})
-"""A soft bounce is final: SES has given up by then."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ class Resend:
         if not again:
             self._check_latest(now)
         for record in (self.original, *self.earlier):
-            status, resent = record["status"], record.get("resend_of") is not None
-            if status in UNDER_WAY or (status in AWAITING_OUTCOME and not _is_overdue(record, now)):
+            status, resent = Status(record["status"]), record.get("resend_of") is not None
+            if status.is_unsent or (status.awaits_outcome and not _is_overdue(record, now)):
                 raise RefusedError(
                     f"The {'last resend' if resent else 'email'} is {status}: it may yet arrive.",
                     f"Wait until it has ended: `notify find {record['order_id']}`.",

@@ -34,8 +34,10 @@ class Certainty(StrEnum):
     """Not sent, and will not be until somebody mends it. Waits like LATER, and is alarmed on."""
     NEVER = "refused for good"
     """Not sent, and never will be as it is. The notification becomes FAILED and the message is done with."""
-    UNKNOWN = "unknown"
-    """SES may have it. The notification stays SENDING until an event or the settle window decides."""
+    ANSWERED = "answered with an error"
+    """SES very probably does not have it. Noted on the attempt, which may be made again on evidence."""
+    UNANSWERED = "unanswered"
+    """SES may have it. The notification stays SENDING until an event or a person decides."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ NETWORK_ERRORS: tuple[tuple[type[BotoCoreError], Certainty], ...] = (
     (NoCredentialsError, Certainty.CONFIGURATION),
     (PartialCredentialsError, Certainty.CONFIGURATION),
     (ParamValidationError, Certainty.CONFIGURATION),
-    (ReadTimeoutError, Certainty.UNKNOWN),
-    (ConnectionClosedError, Certainty.UNKNOWN),
-    (SSLError, Certainty.UNKNOWN),
-    (HTTPClientError, Certainty.UNKNOWN),
+    (ReadTimeoutError, Certainty.UNANSWERED),
+    (ConnectionClosedError, Certainty.UNANSWERED),
+    (SSLError, Certainty.UNANSWERED),
+    (HTTPClientError, Certainty.UNANSWERED),
 )
 """Exceptions of botocore, the first that fits counts. Only what fails before the request goes out is a clear
-no. An SSLError may come with the answer, so it is not. What is not listed is unknown."""
+no. An SSLError may come with the answer, so it is not. What is not listed is unanswered."""
 
 
 LEDGER_ERROR_CODES = {
@@ -134,7 +136,7 @@ class LedgerUnavailableError(Exception):
 
 
 def classify_ledger_error(error: Exception) -> Failure:
-    """What an error of DynamoDB says of a message for which nothing has been sent yet: never UNKNOWN.
+    """What an error of DynamoDB says of a message for which nothing has been sent yet: always a clear no.
 
     A write whose answer was lost is harmless, since it is recognised when it is tried again.
     """
@@ -158,21 +160,21 @@ def classify(error: Exception) -> Failure:
     Returns
     -------
     Failure
-        UNKNOWN wherever it isn't certain that SES does not have the message.
+        ANSWERED or UNANSWERED wherever it isn't certain that SES does not have the message.
     """
     if isinstance(error, ClientError):
         return _classify_answer(error)
     for kind, certainty in NETWORK_ERRORS:
         if isinstance(error, kind):
             return Failure(certainty, type(error).__name__)
-    return Failure(Certainty.UNKNOWN, type(error).__name__)
+    return Failure(Certainty.UNANSWERED, type(error).__name__)
 
 
 def _classify_answer(error: ClientError) -> Failure:
     code = error.response.get("Error", {}).get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", SERVER_ERROR_STATUS)
     if status >= SERVER_ERROR_STATUS or status == REQUEST_TIMEOUT_STATUS:
-        return Failure(Certainty.UNKNOWN, code)
+        return Failure(Certainty.ANSWERED, code)
     if code in ("MessageRejected", "BadRequestException") and _is_final(error):
         return Failure(Certainty.NEVER, code)
     by_status = Certainty.LATER if status == THROTTLED_STATUS else Certainty.CONFIGURATION

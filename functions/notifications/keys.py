@@ -31,6 +31,11 @@ class NotificationKey:
     notification: str
 
     @property
+    def open_shard(self) -> str:
+        """Part of the index of open attempts that it is in: a hex digit, evenly spread."""
+        return self.order_key[0]
+
+    @property
     def is_well_formed(self) -> bool:
         """Whether `notification_key` can have made it; no key of the system's own items is such a one."""
         return bool(_ORDER_KEY.fullmatch(self.order_key) and _NOTIFICATION.fullmatch(self.notification))

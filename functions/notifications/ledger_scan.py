@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from notifications.keys import NotificationKey
@@ -28,6 +28,7 @@ ATTRIBUTES = (
     "resends",
     "created_at",
     "updated_at",
+    "send_by_ms",
     "sent_at",
     "reason",
 )
@@ -86,6 +87,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         resends=int(item["resends"]["N"]),
         created_at=datetime.fromisoformat(item["created_at"]["S"]),
         updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
+        send_by=datetime.fromtimestamp(int(item["send_by_ms"]["N"]) / 1000, UTC),
         sent_at=datetime.fromisoformat(item["sent_at"]["S"]) if "sent_at" in item else None,
         reason=item["reason"]["S"] if is_failed else "",
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from notifications import feedback_path
+from notifications.evidence import Sign
 from notifications.failures import Certainty, Failure, LedgerUnavailableError, classify_ledger_error
-from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     AttemptResult,
@@ -36,11 +35,39 @@ CONTENTION_LIMIT = 10
 """Decisions on one record before giving up. Each lost race means that another writer has moved the record
 up in rank or attempt, so that even a few in a row are not seen outside of tests."""
 
-FEEDBACK_PATH_KEY = NotificationKey("~feedback", "path")
-"""System items have keys that no hash produces."""
+OPEN_ATTEMPTS = "open-attempts"
+"""The index of open attempts. Besides them it holds markers: items of the system's own, with keys that no
+hash produces."""
 
-FEEDBACK_PATH_FRACTION = 10
-"""The path's item is written when it has moved by this fraction of the settle window, not for each event."""
+SHARDS = "0123456789abcdef"
+DISCARDED, HEARD = "DISCARDED", "HEARD"
+"""What the markers have in place of a status."""
+
+
+@dataclass(frozen=True)
+class OpenAttempt:
+    """An entry of the index, eventually consistent.
+
+    Parameters
+    ----------
+    status
+        One of `Status`, DISCARDED or HEARD; a marker has no attempt, answer or decision.
+    """
+
+    key: NotificationKey
+    status: str
+    claimed_at_ms: int
+    send_by_ms: int = 0
+    attempt: int = 0
+    answer: str = ""
+    decision: str = ""
+
+    @property
+    def sign(self) -> Sign | None:
+        """What it says to an attempt in doubt that was claimed around it."""
+        if self.status in (DISCARDED, HEARD):
+            return Sign.DISCARDED if self.status == DISCARDED else Sign.HEARD
+        return Sign.AWAITED if Status(self.status).is_accepted else None
 
 
 class LedgerTable:
@@ -56,9 +83,15 @@ class LedgerTable:
         self._client = client
         self._table = table_name
 
-    def claim(self, key: NotificationKey, claim: Claim) -> Verdict:
-        """Claim the right to send. One write, and a second one after an earlier attempt."""
-        return self._apply(key, claim.decide, None)
+    def claim(self, key: NotificationKey, claim: Claim, found: Record | None = None) -> Verdict:
+        """Claim the right to send. One write, and a second one after an earlier attempt.
+
+        Parameters
+        ----------
+        found
+            The record if it was read; else none is expected.
+        """
+        return self._apply(key, claim.decide, found)
 
     def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict:
         """Record what a worker knows of its own attempt."""
@@ -73,36 +106,39 @@ class LedgerTable:
         """Read one record, consistently."""
         return _record(self._get(key))
 
-    def feedback_path(self) -> FeedbackPath | None:
-        """Read what is known of the path on which events arrive, if any has arrived yet."""
-        return _feedback_path(self._get(FEEDBACK_PATH_KEY))
+    def open_attempts(self, from_ms: int, to_ms: int) -> Iterator[OpenAttempt]:
+        """Entries of the index of open attempts that were claimed in that time, both ends included."""
+        for shard in SHARDS:
+            start: dict[str, Any] = {}
+            while True:
+                try:
+                    page = self._client.query(
+                        TableName=self._table,
+                        IndexName=OPEN_ATTEMPTS,
+                        KeyConditionExpression="open_shard = :shard AND claimed_at_ms BETWEEN :from AND :to",
+                        ExpressionAttributeValues=_attributes(
+                            {":shard": shard, ":from": from_ms, ":to": to_ms}
+                        ),
+                        **start,
+                    )
+                except (ClientError, BotoCoreError) as error:
+                    raise LedgerUnavailableError(classify_ledger_error(error)) from error
+                yield from map(_open_attempt, page["Items"])
+                if "LastEvaluatedKey" not in page:
+                    break
+                start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def advance_feedback_path(self, sent_at_ms: int, now_ms: int, settle_window_ms: int) -> None:
-        """Note that the `Send` event of a message accepted at `sent_at_ms` was recorded at `now_ms`."""
-        before: FeedbackPath | None = self.feedback_path()
-        for _ in range(CONTENTION_LIMIT):
-            after = feedback_path.advance(before, sent_at_ms, now_ms, settle_window_ms)
-            if before and not _worth_writing(before, after, settle_window_ms):
-                return
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=_key(FEEDBACK_PATH_KEY)
-                    | _attributes(
-                        {
-                            "watermark_ms": after.watermark_ms,
-                            "recorded_at_ms": after.recorded_at_ms,
-                            "alive_since_ms": after.alive_since_ms,
-                        }
-                    ),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **_unchanged(before),
-                )
-            except (ClientError, BotoCoreError) as error:
-                before = _feedback_path(_condition_failure(error))
-            else:
-                return
-        raise LedgerUnavailableError(Failure(Certainty.LATER, "Contention"))
+    def signs(self, around_ms: int, settle_window_ms: int) -> tuple[tuple[Sign, int], ...]:
+        """What the index says of a settle window before and after a claim."""
+        entries = self.open_attempts(around_ms - settle_window_ms, around_ms + settle_window_ms)
+        return tuple((entry.sign, entry.claimed_at_ms) for entry in entries if entry.sign)
+
+    def mark(self, marker: Mapping[str, Attribute]) -> None:
+        """Put a marker into the index of open attempts."""
+        try:
+            self._client.put_item(TableName=self._table, Item=marker)
+        except (ClientError, BotoCoreError) as error:
+            raise LedgerUnavailableError(classify_ledger_error(error)) from error
 
     def _get(self, key: NotificationKey) -> Mapping[str, Attribute] | None:
         try:
@@ -155,6 +191,7 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
         f"{name(attribute)} {value(f'{attribute}_member', {member})}"
         for attribute, member in changes.members.items()
     ]
+    removes = [name(attribute) for attribute in changes.removed]
 
     conditions = [f"attribute_{'not_' if guard.absent else ''}exists(order_key)"]
     if guard.statuses is not None:
@@ -170,10 +207,19 @@ def expressions(guard: Guard, changes: Changes) -> dict[str, Any]:
         conditions.append(f"NOT contains({name('event_ids')}, {value('lacks', guard.history_lacks)})")
     if guard.history_below is not None:
         conditions.append(f"size({name('history')}) < {value('history_below', guard.history_below)}")
+    if guard.message_id is not None:
+        held = value("guard_message_id", guard.message_id) if guard.message_id else None
+        conditions.append(
+            f"{name('message_id')} = {held}" if held else f"attribute_not_exists({name('message_id')})"
+        )
+    if guard.duplicates_lack is not None:
+        listed = name("duplicate_message_ids")
+        conditions.append(f"NOT contains({listed}, {value('duplicates_lack', guard.duplicates_lack)})")
 
+    clauses = {"SET": sets, "ADD": adds, "REMOVE": removes}
     return {
         "UpdateExpression": " ".join(
-            [f"SET {', '.join(sets)}", *([f"ADD {', '.join(adds)}"] if adds else [])],
+            f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts
         ),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": names,
@@ -221,42 +267,52 @@ def _record(item: Mapping[str, Attribute] | None) -> Record | None:
         fingerprint=item["fingerprint"]["S"],
         history=frozenset(item["history"]["M"]),
         event_ids=frozenset(item.get("event_ids", {"SS": ()})["SS"]),
+        claimed_at_ms=_number(item, "claimed_at_ms"),
+        message_id=_text(item, "message_id"),
+        duplicate_message_ids=frozenset(item.get("duplicate_message_ids", {"SS": ()})["SS"]),
+        answer=_text(item, "answer"),
+        first_look_ms=_number(item, "first_look_ms") if "first_look_ms" in item else None,
+        decision=_text(item, "decision"),
     )
 
 
-def _feedback_path(item: Mapping[str, Attribute] | None) -> FeedbackPath | None:
-    if not item:
-        return None
-    return FeedbackPath(
-        watermark_ms=int(item["watermark_ms"]["N"]),
-        recorded_at_ms=int(item["recorded_at_ms"]["N"]),
-        alive_since_ms=int(item["alive_since_ms"]["N"]),
+def _open_attempt(item: Mapping[str, Attribute]) -> OpenAttempt:
+    return OpenAttempt(
+        key=NotificationKey(item["order_key"]["S"], item["notification"]["S"]),
+        status=item["status"]["S"],
+        claimed_at_ms=_number(item, "claimed_at_ms"),
+        send_by_ms=_number(item, "send_by_ms"),
+        attempt=_number(item, "attempt"),
+        answer=_text(item, "answer"),
+        decision=_text(item, "decision"),
     )
 
 
-def _worth_writing(before: FeedbackPath, after: FeedbackPath, settle_window_ms: int) -> bool:
-    step = settle_window_ms // FEEDBACK_PATH_FRACTION
-    moved = replace(after, watermark_ms=before.watermark_ms, recorded_at_ms=before.recorded_at_ms) != before
-    return (
-        moved
-        or after.watermark_ms - before.watermark_ms >= step
-        or after.recorded_at_ms - before.recorded_at_ms >= step
-    )
+def _text(item: Mapping[str, Attribute], name: str) -> str:
+    return str(item[name]["S"]) if name in item else ""
 
 
-def _unchanged(before: FeedbackPath | None) -> dict[str, Any]:
-    """Condition that the path's item is still as it was read."""
-    if before is None:
-        return {"ConditionExpression": "attribute_not_exists(order_key)"}
-    return {
-        "ConditionExpression": (
-            "watermark_ms = :mark AND recorded_at_ms = :recorded AND alive_since_ms = :alive"
-        ),
-        "ExpressionAttributeValues": _attributes(
-            {
-                ":recorded": before.recorded_at_ms,
-                ":alive": before.alive_since_ms,
-                ":mark": before.watermark_ms,
-            }
-        ),
-    }
+def _number(item: Mapping[str, Attribute], name: str) -> int:
+    return int(item[name]["N"]) if name in item else 0
+
+
+def heard_marker(bucket: int, claimed_at_ms: int, expires_at: int) -> dict[str, Attribute]:
+    """The event of an attempt has come. One marker a bucket of time is enough."""
+    return _marker(NotificationKey("~heard", str(bucket)), HEARD, claimed_at_ms, expires_at)
+
+
+def discarded_marker(id_: str, entered_at_ms: int, expires_at: int) -> dict[str, Attribute]:
+    """An event that could not be attributed was thrown away; it had entered its queue at that time.
+
+    Parameters
+    ----------
+    id_
+        The same for the same event, so that noting it twice makes one marker.
+    """
+    return _marker(NotificationKey("~discarded", id_), DISCARDED, entered_at_ms, expires_at)
+
+
+def _marker(key: NotificationKey, status: str, claimed_at_ms: int, expires_at: int) -> dict[str, Attribute]:
+    contents = {"status": status, "claimed_at_ms": claimed_at_ms, "expires_at": expires_at}
+    shard = SHARDS[claimed_at_ms % len(SHARDS)]
+    return _key(key) | _attributes(contents | {"open_shard": shard})

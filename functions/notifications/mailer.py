@@ -103,4 +103,6 @@ class SesMailer:
         except Exception as error:  # noqa: BLE001 - whatever it is, the request may have gone out
             return classify(error)
         message_id = answer.get("MessageId")
-        return Sent(message_id) if message_id else Failure(Certainty.UNKNOWN, "answer without a message id")
+        return (
+            Sent(message_id) if message_id else Failure(Certainty.UNANSWERED, "answer without a message id")
+        )

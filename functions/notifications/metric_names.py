@@ -9,6 +9,9 @@ EMAILS_FAILED = "EmailsFailed"
 """Refused for good: that customer gets no email. They are among the send failures too."""
 UNKNOWN_OUTCOMES = "UnknownOutcomes"
 UNKNOWN_RESENT = "UnknownResent"
+AWAITING_DECISION = "AwaitingDecision"
+"""Emails of unknown outcome that wait for a person: counted at each look, so that the alarm stays on, and by
+the daily check, even when it is none."""
 EMAILS_DELIVERED = "EmailsDelivered"
 """1 for an email that was delivered, 0 for one that ended otherwise: the sum is how many were delivered, the
 number of samples how many have ended, and no rate depends on when an email was accepted."""

@@ -32,10 +32,8 @@ it is for longer is only counted in the log: the alarm that it holds would hide 
 LISTED = 100
 """Overdue notifications that are named, the newest; the others are counted."""
 
-UNSENT = frozenset({Status.READY, Status.SENDING})
-AWAITING_OUTCOME = frozenset({Status.SENT, Status.DELAYED})
-"""A soft bounce is an outcome: SES publishes it when it has given up."""
-UNRESOLVED = UNSENT | AWAITING_OUTCOME | {Status.FAILED}
+AWAITING_OUTCOME = tuple(status for status in Status if status.awaits_outcome)
+UNRESOLVED = tuple(s for s in Status if s.is_unsent or s.awaits_outcome or s is Status.FAILED)
 """What the check tells of whenever it was begun."""
 
 
@@ -47,6 +45,8 @@ class Entry:
     ----------
     status
         One of `Status`, or of a later release that this one does not know.
+    send_by
+        From when on no call to SES is under way for it.
     sent_at
         None if SES is not known to have accepted the message.
     reason
@@ -59,6 +59,7 @@ class Entry:
     resends: int
     created_at: datetime
     updated_at: datetime
+    send_by: datetime
     sent_at: datetime | None
     reason: str = ""
 
@@ -67,6 +68,7 @@ class OverdueFinding(StrEnum):
     """What is wrong, as the log calls it."""
 
     NOT_SENT = "not_sent"
+    UNDECIDED = "undecided"
     NO_OUTCOME = "no_outcome"
 
 
@@ -139,6 +141,11 @@ class Assessment:
         """How many are reported."""
         return sum(self.counts.values())
 
+    @property
+    def undecided(self) -> int:
+        """How many of them wait for a person to settle whether they were sent."""
+        return self.counts.get(OverdueFinding.UNDECIDED, 0)
+
 
 def tallied_days(now: datetime) -> list[date]:
     """The last whole days, UTC, the newest first."""
@@ -151,13 +158,15 @@ def tallied_since(now: datetime) -> datetime:
     return datetime.combine(tallied_days(now)[-1], time.min, UTC)
 
 
-def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
+def assess(entries: Iterable[Entry], now: datetime, undecided_after: timedelta) -> Assessment:
     """Find what is overdue, and tally the last days.
 
     Parameters
     ----------
     entries
         At least those in a status of `UNRESOLVED`, and those created since `tallied_since(now)`; read once.
+    undecided_after
+        How long after its `send_by` an attempt of unknown outcome waits for a person.
     """
     statuses: dict[date, Counter[str]] = {day: Counter() for day in tallied_days(now)}
     resends: Counter[date] = Counter()
@@ -174,7 +183,7 @@ def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
                 resends[day] += entry.resends
             if entry.status == Status.FAILED and entry.updated_at >= tallied_since(now):
                 failed.append(entry)
-            overdue = _overdue(entry, now)
+            overdue = _overdue(entry, now, undecided_after)
             if overdue is None:
                 continue
             if now - overdue.due > timedelta(days=REPORTED_DAYS):
@@ -189,8 +198,10 @@ def assess(entries: Iterable[Entry], now: datetime) -> Assessment:
     return Assessment(dict(counts), listed, older, days, failed)
 
 
-def _overdue(entry: Entry, now: datetime) -> Overdue | None:
-    if entry.status in UNSENT:
+def _overdue(entry: Entry, now: datetime, undecided_after: timedelta) -> Overdue | None:
+    if entry.status == Status.SENDING:
+        finding, since, life = OverdueFinding.UNDECIDED, entry.send_by, undecided_after
+    elif entry.status == Status.READY:
         finding, since, life = OverdueFinding.NOT_SENT, entry.updated_at, SEND_QUEUE_LIFE
     elif entry.status in AWAITING_OUTCOME:
         finding, since, life = OverdueFinding.NO_OUTCOME, entry.sent_at or entry.updated_at, OUTCOME_LIFE

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-
-    from notifications.feedback_path import FeedbackPath
 
 ATTRIBUTE_LENGTH = 256
 """Characters of a dead letter's attribute: all of them together stay far below the room that the send queue's
@@ -173,18 +171,3 @@ def messages_in(client: SQSClient, queue_url: str) -> int:
 def messages_waiting(client: SQSClient, queue_urls: Sequence[str]) -> bool:
     """Whether any of the queues holds a message; those after the first that does are not asked."""
     return any(messages_in(client, url) for url in queue_urls)
-
-
-def feedback_path_reader(
-    read: Callable[[], FeedbackPath | None], client: SQSClient, queue_urls: Sequence[str]
-) -> Callable[[], FeedbackPath | None]:
-    """Read the feedback path together with what waits on it, the queues first: what leaves them in between
-    has been recorded by the time the path is read.
-    """
-
-    def path() -> FeedbackPath | None:
-        waiting = messages_waiting(client, queue_urls)
-        known = read()
-        return replace(known, waiting=waiting) if known else None
-
-    return path

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from notifications import ledger
+from notifications.evidence import Evidence, SettlingRules, Sign
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
 from notifications.keys import NotificationKey, notification_key, recipient_key
 from notifications.ledger import AttemptResult, Claim, Claimed, Record, Value, Verdict
@@ -27,12 +28,11 @@ from notifications.times import epoch_ms, iso
 
 if TYPE_CHECKING:
     from notifications.email_types import EmailTypes
-    from notifications.feedback_path import FeedbackPath
 
 BACKOFF_BASE_SECONDS = 5.0
 BACKOFF_CAP_SECONDS = 900.0
 FEEDBACK_BACKOFF_CAP_SECONDS = 60.0
-"""Of an event that could not be recorded: while one waits, no attempt of unknown outcome is settled."""
+"""Of an event that could not be recorded: while one waits, no attempt in doubt is made again."""
 BACKOFF_JITTER = (0.8, 1.0)
 """A message waits base x 2^n seconds, at most the cap, times a random factor. The cap and the least factor,
 times the queue's maxReceiveCount, are how long an outage loses nothing; a test of the templates holds the
@@ -40,12 +40,15 @@ three together."""
 
 MINIMUM_WAIT_SECONDS = 1.0
 
+CLOCK_SKEW_MARGIN_MS = 5_000
+"""By how much the clocks of two workers may differ: an attempt counts as under way for so much longer."""
+
 PATIENCE_SETTLE_WINDOWS = 4
 """A message that does not wait for SES is looked at again after so many settle windows at the latest."""
 
 NO_TIME_LEFT = Failure(Certainty.LATER, "no time left in this invocation")
 CLAIMED_TOO_LATE = Failure(Certainty.LATER, "claimed too late to send")
-FEEDBACK_UNPROVEN = Failure(Certainty.LATER, "outcome unknown, and feedback is not known to arrive")
+CHANGED_MEANWHILE = Failure(Certainty.LATER, "the record has changed while evidence was looked for")
 
 
 class Outcome(StrEnum):
@@ -53,13 +56,37 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    MISMATCH = "content_mismatch"
     REFUSED = "refused_event"
     FAILED = "failed"
     DEFERRED = "deferred"
     CONFIGURATION = "configuration"
     UNKNOWN = "unknown"
     IN_FLIGHT = "in_flight"
-    UNPROVEN = "feedback_unproven"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a message is about, as far as it is known yet.
+
+    Parameters
+    ----------
+    key
+        None if the message does not tell.
+    attempt
+        The one that was claimed for it; 0 if none was.
+    resend
+        Whether that repeats one of unknown outcome.
+    synthetic
+        Whether the order is a synthetic one, which no rate counts.
+    """
+
+    key: NotificationKey | None = None
+    email_type: str = ""
+    attempt: int = 0
+    resend: bool = False
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,36 +95,36 @@ class Result:
 
     Parameters
     ----------
-    retry_after_seconds
-        None if the message is done with.
-    synthetic
-        Whether the order is a synthetic one, which no rate counts.
     detail
         For the log; holds nothing that a customer supplied.
+    retry_after_seconds
+        None if the message is done with.
+    duplicate
+        Whether SES has accepted a second message of the notification.
+    awaits_decision
+        Whether a person is to settle what became of an attempt.
     """
 
     outcome: Outcome
-    key: NotificationKey | None = None
-    email_type: str = ""
-    attempt: int = 0
-    resend: bool = False
-    synthetic: bool = False
+    subject: Subject
     detail: str = ""
     message_id: str = ""
     retry_after_seconds: float | None = None
     latency_ms: int | None = None
+    duplicate: bool = False
+    awaits_decision: bool = False
 
 
 class Ledger(Protocol):
     """What the use case needs of the ledger."""
 
-    def claim(self, key: NotificationKey, claim: Claim) -> Verdict: ...  # noqa: D102
+    def claim(self, key: NotificationKey, claim: Claim, found: Record | None) -> Verdict: ...  # noqa: D102
 
     def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict: ...  # noqa: D102
 
     def find(self, key: NotificationKey) -> Record | None: ...  # noqa: D102
 
-    def feedback_path(self) -> FeedbackPath | None: ...  # noqa: D102
+    def signs(self, around_ms: int, settle_window_ms: int) -> tuple[tuple[Sign, int], ...]: ...  # noqa: D102
 
 
 class DeadLetters(Protocol):
@@ -148,11 +175,18 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class Policy:
-    """The rules that settings decide."""
+    """The rules that settings decide.
+
+    Parameters
+    ----------
+    max_receives
+        How often the send queue delivers a message before it gives it up.
+    """
 
     maximum_event_age: timedelta
     record_retention: timedelta
-    settle_window_ms: int
+    settling: SettlingRules
+    max_receives: int
     recipient_hash_key: str
     deadlines: Deadlines
 
@@ -169,7 +203,7 @@ class SendEmail:
         mailer: Mailer,
         pacer: Pacer,
         dead_letters: DeadLetters,
-        feedback_path: Callable[[], FeedbackPath | None],
+        feedback_waits: Callable[[], bool],
         policy: Policy,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
@@ -182,7 +216,7 @@ class SendEmail:
         self._mailer = mailer
         self._pacer = pacer
         self._dead_letters = dead_letters
-        self._feedback_path = feedback_path
+        self._feedback_waits = feedback_waits
         self._policy = policy
         self._now = now
         self._sleep = sleep
@@ -206,39 +240,35 @@ class SendEmail:
         except RenderingError as error:
             return self._refuse(message, "(email)", str(error), notification.type)
         key = key_of(notification, notification.resend_id)
-        synthetic = is_synthetic(notification.recipient)
-        context = Result(Outcome.DEFERRED, key, notification.type, synthetic=synthetic)
-
-        if self._now() - notification.occurred_at > self._policy.maximum_event_age:
-            return self._too_old(message, context, notification.occurred_at_field)
+        subject = Subject(key, notification.type, synthetic=is_synthetic(notification.recipient))
         deadlines = self._policy.deadlines
         patience = ends_at_ms / 1000 - self._seconds() - deadlines.whole_seconds
         wait = self._pacer.reserve(patience) if patience > 0 else None
         if wait is None:
-            return self._look_again(context, NO_TIME_LEFT, message)
+            return self._look_again(subject, NO_TIME_LEFT, message)
         self._sleep(wait)
 
         try:
             verdict = self._claim(key, notification, message.correlation_id, ends_at_ms)
         except LedgerUnavailableError as error:
-            return self._look_again(context, error.failure, message)
+            return self._look_again(subject, error.failure, message)
         if not isinstance(verdict, Claimed):
-            return self._not_claimed(message, context, verdict)
-        context = replace(context, attempt=verdict.attempt, resend=verdict.resend)
+            return self._not_claimed(message, subject, notification, verdict)
+        subject = replace(subject, attempt=verdict.attempt, resend=verdict.resend)
         answer: Sent | Failure = CLAIMED_TOO_LATE
         if self._seconds() + deadlines.ses_seconds <= ends_at_ms / 1000:
             answer = self._mailer.send(
                 email, notification.recipient, key, verdict.attempt, message.correlation_id
             )
+        unrecorded = Result(Outcome.UNKNOWN, subject)
         if isinstance(answer, Sent):
             latency_ms = int(self._seconds() * 1000) - message.sent_at_ms
-            context = replace(
-                context, outcome=Outcome.ACCEPTED, message_id=answer.message_id, latency_ms=latency_ms
+            unrecorded = Result(
+                Outcome.ACCEPTED, subject, message_id=answer.message_id, latency_ms=latency_ms
             )
         try:
-            return self._conclude(key, context, verdict, answer, ends_at_ms)
+            return self._conclude(key, unrecorded, verdict, answer, ends_at_ms)
         except LedgerUnavailableError as error:
-            unrecorded = context if isinstance(answer, Sent) else replace(context, outcome=Outcome.UNKNOWN)
             return self._await_settling(unrecorded, f"not recorded: {error.failure.code}", ends_at_ms)
 
     def _claim(
@@ -248,99 +278,122 @@ class SendEmail:
         claim = Claim(
             now_ms=epoch_ms(now),
             at=iso(now),
-            send_by_ms=ends_at_ms,
+            send_by_ms=ends_at_ms + CLOCK_SKEW_MARGIN_MS,
             token=self._new_token(),
             fingerprint=notification.fingerprint,
-            settle_window_ms=self._policy.settle_window_ms,
+            rules=self._policy.settling,
+            open_shard=key.open_shard,
             attributes=record_attributes(
                 notification,
                 correlation_id,
                 self._policy.recipient_hash_key,
                 now + self._policy.record_retention,
             ),
+            too_old=now - notification.occurred_at > self._policy.maximum_event_age,
         )
-        verdict = self._store.claim(key, claim)
-        if isinstance(verdict, ledger.FeedbackUnproven):
-            return self._presume_never_made(key, claim, verdict)
-        return verdict
+        found = self._store.find(key) if claim.too_old else None
+        verdict = self._store.claim(key, claim, found)
+        if not isinstance(verdict, ledger.NeedsEvidence):
+            return verdict
+        in_doubt = verdict.record
+        return self._store.claim(key, replace(claim, evidence=self._evidence(in_doubt)), in_doubt)
 
-    def _presume_never_made(
-        self, key: NotificationKey, claim: Claim, unproven: ledger.FeedbackUnproven
-    ) -> Verdict:
-        """Take an attempt of unknown outcome over if the feedback path was alive and its queues are empty."""
-        for look in (self._store.feedback_path, self._feedback_path):
-            claim = replace(claim, feedback=look())
-            if isinstance(claim.decide(unproven.record), ledger.FeedbackUnproven):
-                return unproven
-        return self._store.claim(key, claim)
+    def _evidence(self, in_doubt: Record) -> Evidence:
+        """The queues first: what leaves them in between has been recorded by the time the index is read."""
+        if self._feedback_waits():
+            return Evidence(in_doubt.token, queues_empty=False)
+        signs = self._store.signs(in_doubt.claimed_at_ms, self._policy.settling.settle_window_ms)
+        return Evidence(in_doubt.token, queues_empty=True, signs=signs)
 
-    def _not_claimed(self, message: QueueRecord, context: Result, verdict: Verdict) -> Result:
+    def _not_claimed(
+        self, message: QueueRecord, subject: Subject, notification: Notification, verdict: Verdict
+    ) -> Result:
         match verdict:
-            case ledger.AlreadyHandled(status, same_content):
-                detail = f"{status}{'' if same_content else ', with other content'}"
-                return replace(context, outcome=Outcome.DUPLICATE, detail=detail)
+            case ledger.AlreadyHandled(status):
+                return Result(Outcome.DUPLICATE, subject, status)
+            case ledger.Mismatch(status):
+                return Result(Outcome.MISMATCH, subject, f"{status}: `notify resend` sends other content")
+            case ledger.TooOld():
+                hours = self._policy.maximum_event_age // timedelta(hours=1)
+                reason = f"is older than the maximum event age of {hours} h"
+                return self._refuse(message, notification.occurred_at_field, reason, subject.email_type)
             case ledger.InFlight(look_again_ms):
                 wait = min(self._until(look_again_ms), backoff_seconds(message.receive_count, self._random()))
-                return replace(context, outcome=Outcome.IN_FLIGHT, retry_after_seconds=wait)
+                return Result(Outcome.IN_FLIGHT, subject, retry_after_seconds=wait)
+            case ledger.LookAgain(look_again_ms):
+                wait = self._until(look_again_ms)
+                return Result(Outcome.IN_FLIGHT, subject, "looked for evidence", retry_after_seconds=wait)
+            case ledger.Undecided():
+                return self._undecided(message, subject, verdict)
             case _:
-                put_off = self._look_again(context, FEEDBACK_UNPROVEN, message)
-                return replace(put_off, outcome=Outcome.UNPROVEN)
+                return self._look_again(subject, CHANGED_MEANWHILE, message)
+
+    def _undecided(self, message: QueueRecord, subject: Subject, verdict: ledger.Undecided) -> Result:
+        """It waits in the queue for an event; before SQS gives it up it is set aside with its reason."""
+        detail = f"{verdict.doubt}, {verdict.reason}"
+        result = Result(
+            Outcome.UNDECIDED, subject, detail, awaits_decision=epoch_ms(self._now()) > verdict.due_ms
+        )
+        if message.receive_count < self._policy.max_receives:
+            return replace(result, retry_after_seconds=self._patience_seconds(message))
+        reason = f"waits for a person's decision (`notify settle`): {detail}"
+        self._dead_letters.put(message.body, "(outcome)", reason, subject.email_type, message.correlation_id)
+        return result
 
     def _conclude(
         self,
         key: NotificationKey,
-        context: Result,
+        unrecorded: Result,
         claimed: Claimed,
         answer: Sent | Failure,
         ends_at_ms: int,
     ) -> Result:
+        subject = unrecorded.subject
         match answer:
             case Sent(message_id):
-                self._store.record_result(key, ledger.accepted(claimed, message_id, self._at()))
-                return context
-            case Failure(Certainty.UNKNOWN, code):
-                return self._await_settling(replace(context, outcome=Outcome.UNKNOWN), code, ends_at_ms)
+                verdict = self._store.record_result(key, ledger.accepted(claimed, message_id, self._at()))
+                duplicate = isinstance(verdict, ledger.Superseded) and verdict.duplicate
+                return replace(unrecorded, duplicate=duplicate)
+            case Failure(Certainty.ANSWERED, code):
+                self._store.record_result(key, ledger.answered(claimed, code, self._at()))
+                return self._await_settling(unrecorded, f"answered: {code}", ends_at_ms)
+            case Failure(Certainty.UNANSWERED, code):
+                return self._await_settling(unrecorded, f"unanswered: {code}", ends_at_ms)
             case Failure(Certainty.NEVER, code):
                 verdict = self._store.record_result(key, ledger.failed(claimed, code, self._at()))
                 if not isinstance(verdict, ledger.Recorded):
                     overtaken = Failure(Certainty.LATER, f"{code}, overtaken")
-                    return self._put_off(context, overtaken, claimed.attempt)
-                return replace(context, outcome=Outcome.FAILED, detail=code)
+                    return self._put_off(subject, overtaken, claimed.attempt)
+                return Result(Outcome.FAILED, subject, code)
             case failure:
                 self._store.record_result(key, ledger.released(claimed, failure.code, self._at()))
-                return self._put_off(context, failure, claimed.attempt)
+                return self._put_off(subject, failure, claimed.attempt)
 
-    def _await_settling(self, context: Result, detail: str, ends_at_ms: int) -> Result:
+    def _await_settling(self, result: Result, detail: str, ends_at_ms: int) -> Result:
         """The record stays SENDING: come back when an event, or the settle window, has decided."""
-        wait = self._until(ends_at_ms + self._policy.settle_window_ms)
-        return replace(context, detail=detail, retry_after_seconds=wait)
-
-    def _too_old(self, message: QueueRecord, context: Result, field: str) -> Result:
-        """An old event is a late duplicate if there is a record of it; else it is somebody's to decide on."""
-        record = self._store.find(context.key) if context.key else None
-        if record is not None and record.status not in (ledger.Status.READY, ledger.Status.SENDING):
-            return replace(context, outcome=Outcome.DUPLICATE, detail=f"{record.status}, and too old to send")
-        hours = self._policy.maximum_event_age // timedelta(hours=1)
-        reason = f"is older than the maximum event age of {hours} h"
-        return self._refuse(message, field, reason, context.email_type)
+        wait = self._until(ends_at_ms + CLOCK_SKEW_MARGIN_MS + self._policy.settling.settle_window_ms)
+        return replace(result, detail=detail, retry_after_seconds=wait)
 
     def _refuse(self, message: QueueRecord, field: str, reason: str, email_type: str) -> Result:
         self._dead_letters.put(message.body, field, reason, email_type, message.correlation_id)
-        return Result(Outcome.REFUSED, email_type=email_type, detail=f"{field} {reason}")
+        return Result(Outcome.REFUSED, Subject(email_type=email_type), f"{field} {reason}")
 
-    def _put_off(self, context: Result, failure: Failure, tries: int) -> Result:
+    def _put_off(self, subject: Subject, failure: Failure, tries: int) -> Result:
         configuration = failure.certainty is Certainty.CONFIGURATION
-        return replace(
-            context,
-            outcome=Outcome.CONFIGURATION if configuration else Outcome.DEFERRED,
-            detail=failure.code,
+        return Result(
+            Outcome.CONFIGURATION if configuration else Outcome.DEFERRED,
+            subject,
+            failure.code,
             retry_after_seconds=backoff_seconds(tries, self._random()),
         )
 
-    def _look_again(self, context: Result, failure: Failure, message: QueueRecord) -> Result:
-        put_off = self._put_off(context, failure, message.receive_count)
-        most = PATIENCE_SETTLE_WINDOWS * self._policy.settle_window_ms / 1000
-        return replace(put_off, retry_after_seconds=min(put_off.retry_after_seconds or 0, most))
+    def _look_again(self, subject: Subject, failure: Failure, message: QueueRecord) -> Result:
+        put_off = self._put_off(subject, failure, message.receive_count)
+        return replace(put_off, retry_after_seconds=self._patience_seconds(message))
+
+    def _patience_seconds(self, message: QueueRecord) -> float:
+        most = PATIENCE_SETTLE_WINDOWS * self._policy.settling.settle_window_ms / 1000
+        return min(backoff_seconds(message.receive_count, self._random()), most)
 
     def _until(self, moment_ms: int) -> float:
         wait = max(moment_ms / 1000 - self._seconds(), 0.0) + MINIMUM_WAIT_SECONDS
@@ -362,7 +415,7 @@ def key_of(notification: Notification, resend_id: str | None) -> NotificationKey
 def record_attributes(
     notification: Notification, correlation_id: str, recipient_hash_key: str, expires_at: datetime
 ) -> dict[str, Value]:
-    """What a new record holds besides how it stands."""
+    """What a record says of what is claimed, besides how it stands."""
     attributes: dict[str, Value] = {
         "order_id": notification.order_id,
         "type": notification.type,

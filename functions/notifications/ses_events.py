@@ -157,6 +157,7 @@ def _read(record: _Object, recorded_at: str) -> TrackedEvent:
         sent_at_ms=epoch_ms(sent_at),
         event=SesEvent(
             id=hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:EVENT_ID_LENGTH],
+            attempt=int(attempt),
             status=said.status,
             message_id=message_id,
             at=recorded_at,

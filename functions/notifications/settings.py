@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any, Self
+
+from notifications.evidence import ResendAfterSilence
 
 
 class SettingsError(Exception):
@@ -20,7 +23,7 @@ class _FromEnvironment:
         Raises
         ------
         SettingsError
-            Naming every variable that is missing or is not a number where one is needed.
+            Naming every variable that is missing or unusable.
         """
         values: dict[str, Any] = {}
         problems = []
@@ -29,16 +32,24 @@ class _FromEnvironment:
             text = environment.get(name, "")
             if not text:
                 problems.append(f"{name} is not set")
-            elif setting.type == "str":
-                values[setting.name] = text
-            else:
-                try:
-                    values[setting.name] = int(text) if setting.type == "int" else float(text)
-                except ValueError:
-                    problems.append(f"{name} is not a number")
+                continue
+            read, kind = _READERS[str(setting.type)]
+            try:
+                values[setting.name] = read(text)
+            except ValueError:
+                problems.append(f"{name} is not {kind}")
         if problems:
             raise SettingsError(f"{'; '.join(problems)}. The function's template in stacks/ sets them.")
         return cls(**values)
+
+
+_READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "str": (str, "a text"),
+    "int": (int, "a number"),
+    "float": (float, "a number"),
+    "ResendAfterSilence": (ResendAfterSilence, f"one of {', '.join(ResendAfterSilence)}"),
+}
+"""How a setting of each type is read, and what it has to be."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +68,18 @@ class SendSettings(_FromEnvironment):
     maximum_event_age_hours: int
     record_retention_days: int
     settle_window_seconds: int
+    decision_after_minutes: int
+    resend_after_silence: ResendAfterSilence
+    send_queue_max_receives: int
     send_maximum_concurrency: int
     ses_rate_share_percent: int
     ses_fallback_rate_per_second: float
     function_timeout_seconds: int
+
+    @property
+    def undecided_after(self) -> timedelta:
+        """How long after its `send_by` an attempt of unknown outcome waits for a person."""
+        return timedelta(seconds=self.settle_window_seconds, minutes=self.decision_after_minutes)
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,7 @@ class TrackSettings(_FromEnvironment):
     feedback_queue_url: str
     feedback_dead_letter_queue_url: str
     settle_window_seconds: int
+    resend_after_silence: ResendAfterSilence
     function_timeout_seconds: int
 
 
@@ -88,4 +108,11 @@ class CheckSettings(_FromEnvironment):
     """Settings of `check_ledger`."""
 
     ledger_table_name: str
+    settle_window_seconds: int
+    decision_after_minutes: int
     function_timeout_seconds: int
+
+    @property
+    def undecided_after(self) -> timedelta:
+        """As in `SendSettings`."""
+        return timedelta(seconds=self.settle_window_seconds, minutes=self.decision_after_minutes)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from notifications import ledger, ses_events
+from notifications.failures import LedgerUnavailableError
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status, Verdict
+from notifications.ledger_table import Attribute, heard_marker
 from notifications.ses_events import ForeignEventError, TrackedEvent, UnreadableEventError
-from notifications.times import epoch_ms, iso
+from notifications.times import iso
 
-UNDELIVERED = frozenset({Status.SOFT_BOUNCED, Status.BOUNCED, Status.REJECTED, Status.SUPPRESSED})
-"""The ends of an email that was accepted and not delivered."""
+HEARD_PARTS = 10
+"""So many markers in a settle window are enough to show that events arrive."""
+
+HEARD_LIFE = timedelta(days=8)
+"""Longer than the maximum event age: an attempt of an older order is not made again without a person."""
 
 
 class EventOutcome(StrEnum):
@@ -38,12 +43,15 @@ class Tracked:
         None if it is not about one of our emails.
     status
         What the notification became by it, if that changed.
+    duplicate
+        Whether it is the first to show that SES has accepted a second message of the notification.
     """
 
     outcome: EventOutcome
     event: TrackedEvent | None = None
     status: Status | None = None
     detail: str = ""
+    duplicate: bool = False
 
     @property
     def delivered(self) -> int | None:
@@ -55,7 +63,7 @@ class Tracked:
             return None
         if self._news and self._news.kind == "Delivery":
             return 1
-        return 0 if self.status in UNDELIVERED else None
+        return 0 if self.status and self.status.is_undelivered else None
 
     @property
     def probes_delivered(self) -> int | None:
@@ -91,7 +99,7 @@ class Ledger(Protocol):
 
     def record_event(self, key: NotificationKey, event: SesEvent) -> Verdict: ...  # noqa: D102
 
-    def advance_feedback_path(self, sent_at_ms: int, now_ms: int, settle_window_ms: int) -> None: ...  # noqa: D102
+    def mark(self, marker: Mapping[str, Attribute]) -> None: ...  # noqa: D102
 
 
 class DeadLetters(Protocol):
@@ -101,15 +109,27 @@ class DeadLetters(Protocol):
 
 
 class TrackDelivery:
-    """Handles one event at a time; may be called from several threads at once."""
+    """Handles one event at a time; may be called from several threads at once.
+
+    Parameters
+    ----------
+    settle_window_ms
+        If given, markers show that events of that time have come: where attempts without an answer may be
+        made again on such evidence.
+    """
 
     def __init__(
-        self, store: Ledger, dead_letters: DeadLetters, settle_window_ms: int, now: Callable[[], datetime]
+        self,
+        store: Ledger,
+        dead_letters: DeadLetters,
+        settle_window_ms: int | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._dead_letters = dead_letters
         self._settle_window_ms = settle_window_ms
         self._now = now
+        self._heard_bucket: int | None = None
 
     def handle(self, body: str) -> Tracked:
         """Record one event. What is no event goes to the dead-letter queue with its reason."""
@@ -121,22 +141,29 @@ class TrackDelivery:
             self._dead_letters.put(body, "(body)", str(error), "unknown")
             return Tracked(EventOutcome.REFUSED, detail=str(error))
         match self._store.record_event(event.key, event.event):
-            case ledger.EventRecorded(status):
-                return Tracked(EventOutcome.RECORDED, event, status)
+            case ledger.EventRecorded(status, duplicate):
+                detail = self._note_heard(event)
+                return Tracked(EventOutcome.RECORDED, event, status, detail, duplicate)
             case ledger.EventRepeated():
                 return Tracked(EventOutcome.REPEATED, event)
             case _:
                 return Tracked(EventOutcome.ORPHAN, event)
 
-    def note_arrivals(self, done: list[Tracked]) -> None:
-        """Note that the feedback path is alive, by the `Send` events of a batch that were recorded.
+    def _note_heard(self, event: TrackedEvent) -> str:
+        """Mark that the `Send` event of an email accepted then has come; what kept that from being noted.
 
-        The oldest of them is noted too: if it is late, the path has only just recovered.
+        Other events may come long after, over a path that had lost those of its time. A marker that is
+        missing only leaves more to a person.
         """
-        sent_at = [
-            done_one.event.sent_at_ms
-            for done_one in done
-            if done_one.event and done_one.event.kind == "Send" and done_one.outcome is EventOutcome.RECORDED
-        ]
-        for moment in sorted({min(sent_at), max(sent_at)}) if sent_at else []:
-            self._store.advance_feedback_path(moment, epoch_ms(self._now()), self._settle_window_ms)
+        if self._settle_window_ms is None or event.kind != "Send":
+            return ""
+        bucket = event.sent_at_ms * HEARD_PARTS // self._settle_window_ms
+        if bucket == self._heard_bucket:
+            return ""
+        expires_at = int((self._now() + HEARD_LIFE).timestamp())
+        try:
+            self._store.mark(heard_marker(bucket, event.sent_at_ms, expires_at))
+        except LedgerUnavailableError as error:
+            return f"not marked as heard: {error.failure.code}"
+        self._heard_bucket = bucket
+        return ""

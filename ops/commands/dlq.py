@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from notifications.audit import Decision, audit_item
-from notifications.settings import SendSettings, SettingsError
 from ops import targets
 from ops.audit import Reason, decision
 from ops.commands import dlq_view as view
@@ -21,7 +20,8 @@ from ops.dead_letters.handling import Planned, Tally
 from ops.dead_letters.judgement import FindRecord, Judge
 from ops.dead_letters.messages import Message, QueueName, Selection, grouped
 from ops.dead_letters.queue import Queue
-from ops.errors import InputError, OpsError
+from ops.errors import InputError
+from ops.function_settings import send_settings
 from ops.output import Progress, answers, plain, print_json, table
 from ops.targets import Deployed, hold_of
 
@@ -203,7 +203,7 @@ def _redrive_judge(of: Deployed, queue: QueueName) -> Judge:
     from ops.dead_letters import judging  # noqa: PLC0415 - schemas and templates, which `list` does without
 
     if queue.has_orders:
-        return judging.OrderRedrive(judging.OrderReader(), _settings(of), _finder(of), _now)
+        return judging.OrderRedrive(judging.OrderReader(), send_settings(of), _finder(of), _now)
     return judging.FeedbackRedrive(_finder(of), _now)
 
 
@@ -211,21 +211,8 @@ def _discard_judge(of: Deployed, queue: QueueName, made: Decision) -> Judge:
     from ops.dead_letters import judging  # noqa: PLC0415
 
     if queue.has_orders:
-        return judging.OrderDiscard(judging.OrderReader(), _settings(of), _finder(of), _now, made.reason)
+        return judging.OrderDiscard(judging.OrderReader(), send_settings(of), _finder(of), _now, made.reason)
     return judging.FeedbackDiscard(judging.FeedbackRedrive(_finder(of), _now))
-
-
-def _settings(of: Deployed) -> SendSettings:
-    """The settings with which the deployed function runs."""
-    name = of.outputs["SendEmailFunctionName"]
-    deployed: dict[str, Any] = of.aws.client("lambda").get_function_configuration(FunctionName=name)
-    try:
-        return SendSettings.from_environment(deployed.get("Environment", {}).get("Variables", {}))
-    except SettingsError as error:
-        raise OpsError(
-            f"The settings of {name} cannot be used: {error}",
-            "Use the release of this tool that is deployed, and ask for the right to read its settings.",
-        ) from error
 
 
 def _finder(of: Deployed) -> FindRecord:

@@ -14,11 +14,13 @@ from notifications.times import iso
 from ops import ledger_lookup, ledger_view, targets
 from ops.commands.options import NO, Env, Json, Region
 from ops.errors import InputError
+from ops.function_settings import send_settings
 from ops.output import Progress, answers, plain, print_json
 from ops.targets import Deployed
 
 FINDINGS = {
     overdue.OverdueFinding.NOT_SENT: "not sent, and no longer in the queue",
+    overdue.OverdueFinding.UNDECIDED: "nobody knows whether SES has it: waits for a person's decision",
     overdue.OverdueFinding.NO_OUTCOME: "accepted by SES, without an outcome",
 }
 
@@ -76,8 +78,8 @@ def _show_stale(of: Deployed, *, as_json: bool) -> None:
     now = datetime.now(UTC)
     client, table_name = of.aws.dynamodb, of.outputs["LedgerTableName"]
     with Progress().doing("reading the ledger"):
-        scan = LedgerScan(client, table_name).entries(overdue.UNSENT | overdue.AWAITING_OUTCOME, now)
-        findings = overdue.assess(scan, now)
+        scan = LedgerScan(client, table_name).entries(overdue.UNRESOLVED, now)
+        findings = overdue.assess(scan, now, send_settings(of).undecided_after)
     records = {
         (record["order_key"], record["notification"]): record
         for record in ledger_lookup.get(client, table_name, [one.entry.key for one in findings.listed])

@@ -22,9 +22,6 @@ from notifications.times import epoch_ms, iso
 from ops.dead_letters.judgement import Fate, FindRecord, Judgement
 from ops.dead_letters.messages import Message
 
-UNSENT = (Status.READY, Status.SENDING)
-NEVER_SENT = (Status.FAILED, Status.ABANDONED)
-
 
 @dataclass(frozen=True)
 class ReadOrder:
@@ -82,7 +79,8 @@ class OrderRedrive:
         status = record.status if record else None
         if order.refusal:
             return Judgement(Fate.LEAVE, f"would be refused again: {order.refusal}", key, status)
-        if record and record.status not in UNSENT:
+        is_corrected = record and record.fingerprint != notification.fingerprint
+        if record and not (record.status.is_unsent or (record.status is Status.FAILED and is_corrected)):
             return _handled(record, notification, key)
         hours = self.settings.maximum_event_age_hours
         if self.now() - notification.occurred_at > timedelta(hours=hours):
@@ -95,7 +93,7 @@ class OrderRedrive:
 
 
 def _handled(record: Record, notification: Notification, key: NotificationKey) -> Judgement:
-    was_sent = record.status not in NEVER_SENT
+    was_sent = record.status.is_accepted
     said = f"already sent ({record.status})" if was_sent else f"ended before, unsent ({record.status})"
     if record.fingerprint != notification.fingerprint:
         text = f"{said}, but with other content: nothing would be sent; look at it, then discard it"

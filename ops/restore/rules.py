@@ -14,8 +14,7 @@ from typing import Any
 
 from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import NotificationKey
-from notifications.ledger import NOT_ACCEPTED, SesEvent, Status
-from notifications.overdue import UNSENT
+from notifications.ledger import SesEvent, Status
 from notifications.times import iso
 
 Item = Mapping[str, Any]
@@ -56,7 +55,7 @@ def to_insert(item: Item, now: datetime, *, logs_tell: bool) -> dict[str, Any] |
         return None
     if "expires_at" in item and int(item["expires_at"]["N"]) <= now.timestamp():
         return None
-    if not system and item["status"]["S"] in UNSENT and not logs_tell:
+    if not system and Status(item["status"]["S"]).is_unsent and not logs_tell:
         given_up = {"status": Status.ABANDONED.value, "reason": IN_FLIGHT, "updated_at": iso(now)}
         return {**item, **{name: {"S": text} for name, text in given_up.items()}}
     return dict(item)
@@ -64,9 +63,9 @@ def to_insert(item: Item, now: datetime, *, logs_tell: bool) -> dict[str, Any] |
 
 def known_of(item: Item) -> Known | None:
     """What a restored item shows of SES having accepted the email; None if it shows nothing."""
-    if "status" not in item or (status := Status(item["status"]["S"])) in NOT_ACCEPTED:
+    if "status" not in item or not (status := Status(item["status"]["S"])).is_accepted:
         return None
-    return Known(status, item["message_id"]["S"], item["sent_at"]["S"])
+    return Known(status, item.get("message_id", {"S": ""})["S"], item["sent_at"]["S"])
 
 
 def moves_up(live: Mapping[str, Any], known: Known) -> bool:
@@ -85,7 +84,7 @@ def as_event(known: Known, now: datetime) -> SesEvent:
     at = iso(now)
     entry = {"at": at, "event": "Restored", "status": known.status.value}
     return SesEvent(
-        f"restored-{known.status.value}", known.status, known.message_id, at, known.sent_at, entry
+        f"restored-{known.status.value}", 0, known.status, known.message_id, at, known.sent_at, entry
     )
 
 
@@ -159,4 +158,4 @@ def _status(fields: Mapping[str, Any]) -> Status | None:
         return None
     # Whatever else an event says, it shows that SES has the message; an older release did not log the rest.
     said = fields.get("event_status")
-    return Status(str(said)) if said in set(Status) - NOT_ACCEPTED else Status.SENT
+    return Status(str(said)) if said in {s for s in Status if s.is_accepted} else Status.SENT

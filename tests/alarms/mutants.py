@@ -34,6 +34,7 @@ EQUIVALENT = {
     ("OrdersWaitingAlarm", "statistic of accepted"),
     ("EmailsFailedAlarm", "statistic of refused"),
     ("SendsFailingAlarm", "statistic of repeated"),
+    ("EmailsUndecidedAlarm", "statistic of looks"),
     ("SendsFailingAlarm", "failing = FILL(failures, 0) + 6 * FILL(repeated, 0)"),
 }
 """Mutants that no series of numbers tells from the alarm."""

@@ -269,6 +269,14 @@ STORIES: dict[str, Stories] = {
         ("two checks did not run", OK, checks(0, 0, None, None)),
         ("no check has run for days", INSUFFICIENT, checks(0, None, None, None)),
     ],
+    "EmailsUndecidedAlarm": [
+        ("no traffic", OK, ()),
+        ("the daily check finds none", OK, own("AwaitingDecision", 0)),
+        ("a message that waits was looked at", ALARM, own("AwaitingDecision")),
+        ("it was looked at an hour ago", ALARM, own("AwaitingDecision", ago=HOUR)),
+        ("it has been settled for more than an hour", OK, own("AwaitingDecision", ago=HOUR + 1)),
+        ("one of two looks finds none", ALARM, own("AwaitingDecision", 0) + own("AwaitingDecision")),
+    ],
     "BounceRateHighAlarm": [
         ("no traffic", OK, ()),
         ("two emails at 3 a.m., of which one bounced", OK, accepted(2) + own("HardBounces")),

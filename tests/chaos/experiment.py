@@ -23,6 +23,7 @@ PARAMETERS = {
     "FunctionTimeoutSeconds": "6",
     "VisibilityTimeoutSeconds": "8",
     "SettleWindowSeconds": str(SETTLE_SECONDS),
+    "DecisionAfterMinutes": "0",
     "SendMaximumConcurrency": "4",
 }
 """A crash costs its batch the visibility timeout, an unknown outcome the function's and the settle window."""
@@ -39,8 +40,7 @@ BACKLOG = 200
 """Messages waiting in the send queue above which publishing pauses: outages are to come amid the sending."""
 
 PROBE_SECONDS = SETTLE_SECONDS / 2.5
-"""A silence of a settle window is a break of the feedback path; but an attempt of unknown outcome is settled
-only while no event is under way, so that there must be pauses too."""
+"""So that emails are accepted amid an outage, too."""
 
 STUCK_SECONDS = 1000.0
 """A run in which nothing more ends for so long is given up: a message waits for 15 minutes at most."""
@@ -123,7 +123,7 @@ def _publish(system: System, messages: list[str], outages: Outages, tell: Tell) 
 
 
 def _settle(system: System, planned: Orders, tell: Tell) -> None:
-    """Wait until nothing is left to do; probes show meanwhile that the feedback path is alive."""
+    """Wait until nothing is left to do; what waits for a person is settled by what SES has accepted."""
     fewest, changed = None, time.monotonic()
     while time.monotonic() - changed < STUCK_SECONDS:
         waiting = system.waiting()
@@ -133,8 +133,7 @@ def _settle(system: System, planned: Orders, tell: Tell) -> None:
         if not left and not unfinished(system, planned):
             return
         tell("settling", max(len(planned.messages) - waiting, 0), len(planned.messages))
-        if waiting:
-            system.publish(planned.next_probe())
+        system.settle_undecided()
         time.sleep(PROBE_SECONDS)
 
 

@@ -154,7 +154,7 @@ def refuse_one(system: System) -> None:
 
 
 def leave_one_unknown(system: System) -> None:
-    """An order whose first attempt is answered by nothing and reaches nobody: it is sent again."""
+    """An order whose first attempt is answered by nothing and reaches nobody: a person has it sent again."""
     unanswered = {
         "name": "lost",
         "operation": "ses:SendEmail",
@@ -167,7 +167,7 @@ def leave_one_unknown(system: System) -> None:
     system.publish(order(id_))
     wait_for("the fault", lambda: system.control.faults()[0]["hits"])
     system.control.clear_faults()
-    system.wait_until_settled(id_)
+    system.wait_for_status(id_, "DELIVERED")
 
 
 def test_queries_are_saved_for_the_log_groups_of_the_functions(system: System) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from notifications.times import iso
+from notifications.times import epoch_ms, iso
 from tests.support.system import System, wait_for
 
 PREFIX = "email-notifications-local"
@@ -40,6 +40,7 @@ class Ledger:
             **{"order_key": {"S": key}, "notification": {"S": "order_confirmation"}},
             **{"status": {"S": status}, "attempt": {"N": "2"}, "resends": {"N": "1"}},
             **{"created_at": {"S": at}, "updated_at": {"S": at}, "recipient": {"S": CANARY}},
+            "send_by_ms": {"N": str(epoch_ms(datetime.now(UTC) - ago))},
             **({"sent_at": {"S": at}} if sent else {}),
         }
         self._client.put_item(TableName=self._table, Item=item)
@@ -93,7 +94,8 @@ def emitted(system: System) -> Emitted:
 
 
 def test_check_emits_zero_when_nothing_is_overdue(system: System, ledger: Ledger) -> None:
-    ledger.put("SENDING", timedelta(days=3))
+    ledger.put("SENDING", timedelta(0))
+    ledger.put("READY", timedelta(days=3))
     ledger.put("SENT", timedelta(hours=71), sent=True)
     ledger.put("DELIVERED", timedelta(days=30), sent=True)
     before = emitted(system)
@@ -104,29 +106,31 @@ def test_check_emits_zero_when_nothing_is_overdue(system: System, ledger: Ledger
 def test_overdue_notifications_are_listed_and_counted_and_left_as_they_are(
     system: System, ledger: Ledger
 ) -> None:
-    lost = ledger.put("SENDING", timedelta(days=5))
+    lost = ledger.put("READY", timedelta(days=5))
+    undecided = ledger.put("SENDING", timedelta(hours=3))
     released = ledger.put("READY", timedelta(days=4, hours=1))
     silent = ledger.put("SENT", timedelta(hours=73), sent=True)
     ledger.put("SENT", timedelta(days=30), sent=True)
     items, messages, before = ledger.items(), system.control.accepted(), emitted(system)
 
-    assert check(system) == 3
+    assert check(system) == 4
 
     def listed() -> dict[str, Any]:
         found = {line["order_key"]: line for line in log(system, "overdue")}
-        return found if found.keys() >= {lost, released, silent} else {}
+        return found if found.keys() >= {lost, undecided, released, silent} else {}
 
     lines = wait_for("the findings", listed)
-    assert {key: lines[key]["finding"] for key in (lost, released, silent)} == {
+    assert {key: lines[key]["finding"] for key in (lost, undecided, released, silent)} == {
         lost: "not_sent",
+        undecided: "undecided",
         released: "not_sent",
         silent: "no_outcome",
     }
-    assert lines[lost]["status"] == "SENDING"
+    assert lines[undecided]["status"] == "SENDING"
     assert lines[lost]["notification"] == "order_confirmation"
     assert (lines[lost]["attempt"], lines[lost]["age_hours"]) == (2, 120)
     wait_for(
-        "the summary", lambda: [s for s in log(system, "check") if s["overdue"] == 3 and s["overdue_longer"]]
+        "the summary", lambda: [s for s in log(system, "check") if s["overdue"] == 4 and s["overdue_longer"]]
     )
     wait_for("the metric", lambda: emitted(system) == Emitted(before.times + 1, before.total + 3))
     assert ledger.items() == items

@@ -188,7 +188,7 @@ def refused_for_now(system: System) -> list[Customer]:
 
 
 def unknown_at_first(system: System) -> Customer:
-    """An order whose first attempt reached nobody, and was not answered: it is sent again."""
+    """An order whose first attempt reached nobody, and was not answered: a person has it sent again."""
     fault = {"name": "lost", "operation": "ses:SendEmail", "effect": "reset", "phase": "before", "limit": 1}
     customer = Customer.at("success")
     system.control.set_faults([fault])
@@ -200,7 +200,7 @@ def unknown_at_first(system: System) -> Customer:
 
 
 def settle(system: System, customer: Customer) -> None:
-    system.wait_until_settled(customer.order_id.value)
+    system.wait_for_status(customer.order_id.value, "DELIVERED")
 
 
 @pytest.fixture(scope="module")

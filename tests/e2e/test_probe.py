@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from unittest.mock import ANY
 
 import pytest
 
+from notifications.evidence import Sign
+from notifications.ledger_table import LedgerTable
 from tests.support.system import FAST, STACK_NAME, System, deployed, wait_for
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """With probes, of which the first comes after 10 minutes."""
-    with deployed(tmp_path_factory.mktemp("probe") / "emulator.log", FAST | {"ProbeMinutes": "10"}) as system:
+    parameters = FAST | {"ProbeMinutes": "10", "ResendAfterSilence": "all"}
+    with deployed(tmp_path_factory.mktemp("probe") / "emulator.log", parameters) as system:
         yield system
 
 
@@ -30,17 +34,13 @@ def test_probe_is_delivered_and_counted_apart(system: System) -> None:
     assert not system.counted("EmailsDelivered")
 
 
-def test_probe_shows_that_feedback_arrives(system: System) -> None:
-    path = {"order_key": {"S": "~feedback"}, "notification": {"S": "path"}}
-
-    def watermark_ms() -> int:
-        found = system.aws.dynamodb.get_item(TableName=system.outputs["LedgerTableName"], Key=path)
-        return int(found["Item"]["watermark_ms"]["N"]) if "Item" in found else 0
-
-    start_ms = time.time() * 1000
-    time.sleep(1)
+def test_probe_shows_that_events_come_where_attempts_without_an_answer_are_made_again(
+    system: System,
+) -> None:
+    ledger = LedgerTable(system.aws.dynamodb, system.outputs["LedgerTableName"])
+    start_ms = int(time.time() * 1000)
     system.start_synthetic_probe()
-    wait_for("the watermark", lambda: watermark_ms() > start_ms)
+    wait_for("the marker", lambda: (Sign.HEARD, ANY) in ledger.signs(start_ms + 60_000, 60_000))
 
 
 def test_deployment_without_probes_has_no_schedule_of_them(tmp_path_factory: pytest.TempPathFactory) -> None:

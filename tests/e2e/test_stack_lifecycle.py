@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.deploying.stacks import Executed
-from tests.support.system import FAST, STACK_NAME, System, deployed
+from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id
 
 
 @pytest.fixture
@@ -25,19 +25,25 @@ def variables(system: System) -> dict[str, str]:
     return found
 
 
+def send(system: System) -> None:
+    id_ = order_id()
+    system.publish(order(id_))
+    system.wait_for_status(id_, "DELIVERED")
+
+
 def test_system_goes_on_through_an_update_and_its_records_outlive_its_deletion(system: System) -> None:
     secret = system.client("secretsmanager").get_secret_value(
         SecretId=system.outputs["RecipientHashSecretArn"]
     )
     assert variables(system)["RECIPIENT_HASH_KEY"] == secret["SecretString"]
-    system.probe()
+    send(system)
 
     updated = system.update(LogLevel="DEBUG")
 
     assert updated == Executed("updated", system.outputs)
     assert variables(system)["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
     assert variables(system)["RECIPIENT_HASH_KEY"] == secret["SecretString"]
-    system.probe()
+    send(system)
 
     system.aws.cloudformation.delete_stack(StackName=STACK_NAME)
     system.aws.cloudformation.get_waiter("stack_delete_complete").wait(

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey, order_key
 from notifications.ledger import Claim, Claimed, Status, accepted
 from notifications.ledger_scan import SEGMENTS, LedgerScan
-from notifications.ledger_table import LedgerTable
-from notifications.overdue import AWAITING_OUTCOME, UNSENT, Entry
+from notifications.ledger_table import LedgerTable, heard_marker
+from notifications.overdue import UNRESOLVED, Entry
 from tests.support.ledger_table import create_ledger_table
 
 TABLE = "ledger"
@@ -39,12 +40,17 @@ def dynamodb(client: Any) -> Any:
     return client
 
 
+RULES = SettlingRules(0, 0, ResendAfterSilence.ANSWERED)
+WITHOUT_END = [status for status in Status if status.is_unsent or status.awaits_outcome]
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
 def begin(client: Any, order_id: str, at: datetime, **attributes: str) -> tuple[NotificationKey, Claimed]:
     """Claim a notification as send_email does."""
     key = NotificationKey(order_key(order_id), "order_confirmation")
     moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     personal = {"order_id": order_id, "recipient": CANARY, "recipient_key": "hash"}
-    claim = Claim(0, moment, 0, "token", "print", 0, personal | attributes)
+    claim = Claim(0, moment, 0, "token", "print", RULES, key.open_shard, personal | attributes)
     claimed = LedgerTable(client, TABLE).claim(key, claim)
     assert isinstance(claimed, Claimed)
     return key, claimed
@@ -63,7 +69,7 @@ def finish(client: Any, order_id: str, at: datetime, status: str) -> Notificatio
 
 
 def entries(client: Any) -> list[Entry]:
-    return list(LedgerScan(client, TABLE).entries(UNSENT | AWAITING_OUTCOME, SINCE))
+    return list(LedgerScan(client, TABLE).entries(UNRESOLVED, SINCE))
 
 
 def test_notification_is_read_as_the_functions_have_written_it(dynamodb: Any) -> None:
@@ -72,12 +78,21 @@ def test_notification_is_read_as_the_functions_have_written_it(dynamodb: Any) ->
     LedgerTable(dynamodb, TABLE).record_result(key, accepted(claimed, "m-1", sent_at))
     moment = datetime.fromisoformat(sent_at)
     assert entries(dynamodb) == [
-        Entry(key, "SENT", attempt=1, resends=0, created_at=OLD, updated_at=moment, sent_at=moment)
+        Entry(
+            key,
+            "SENT",
+            attempt=1,
+            resends=0,
+            created_at=OLD,
+            updated_at=moment,
+            send_by=EPOCH,
+            sent_at=moment,
+        )
     ]
 
 
 def test_notification_without_an_end_is_read_however_old_it_is(dynamodb: Any) -> None:
-    keys = {finish(dynamodb, f"A-{status}", OLD, status): status for status in UNSENT | AWAITING_OUTCOME}
+    keys = {finish(dynamodb, f"A-{status}", OLD, status): status for status in WITHOUT_END}
     assert {one.key: one.status for one in entries(dynamodb)} == keys
 
 
@@ -88,7 +103,7 @@ def test_notification_with_an_end_is_read_only_when_it_is_of_the_days_to_account
 
 
 def test_items_of_the_system_are_left_out(dynamodb: Any) -> None:
-    LedgerTable(dynamodb, TABLE).advance_feedback_path(1, 2, 3)
+    LedgerTable(dynamodb, TABLE).mark(heard_marker(1, 2, 3))
     dynamodb.put_item(
         TableName=TABLE,
         Item={

@@ -126,11 +126,11 @@ def test_display_name_of_the_sender_is_encoded(ses: Ses, mailer: SesMailer) -> N
 @pytest.mark.parametrize(
     ("behaviour", "certainty"),
     [
-        ("no answer", Certainty.UNKNOWN),
-        ("reset", Certainty.UNKNOWN),
-        ("broken answer", Certainty.UNKNOWN),
-        ("500 InternalFailure", Certainty.UNKNOWN),
-        ("503 ServiceUnavailable", Certainty.UNKNOWN),
+        ("no answer", Certainty.UNANSWERED),
+        ("reset", Certainty.UNANSWERED),
+        ("broken answer", Certainty.UNANSWERED),
+        ("500 InternalFailure", Certainty.ANSWERED),
+        ("503 ServiceUnavailable", Certainty.ANSWERED),
         ("429 TooManyRequestsException", Certainty.LATER),
         ("400 MailFromDomainNotVerifiedException", Certainty.CONFIGURATION),
     ],

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from notifications.audit import AUDIT_ORDER_KEY, Decision, audit_item
+from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey
 from notifications.ledger import Abandoned, Abandonment, AlreadyHandled, Claim, Claimed, InFlight, Status
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
@@ -22,7 +23,13 @@ from tests.support.ledger_table import stored_items
 KEY = NotificationKey("0f" * 16, "order_confirmation")
 AT = "2026-11-24T06:00:00.000Z"
 CLAIM = Claim(
-    now_ms=0, at=AT, send_by_ms=60_000, token="worker", fingerprint="content", settle_window_ms=900_000
+    now_ms=0,
+    at=AT,
+    send_by_ms=60_000,
+    token="worker",
+    fingerprint="content",
+    rules=SettlingRules(900_000, 3_600_000, ResendAfterSilence.ANSWERED),
+    open_shard="0",
 )
 GIVE_UP = Abandonment(
     now_ms=0,
@@ -85,7 +92,7 @@ def test_find_tells_why_it_was_given_up() -> None:
 def test_what_is_given_up_twice_is_noted_once(client: Any, table_name: str) -> None:
     abandon(client, table_name, KEY, GIVE_UP, AUDIT)
     other = audit_item("dlq discard", Decision("another", datetime(2026, 11, 25, tzinfo=UTC), "again"))
-    assert abandon(client, table_name, KEY, GIVE_UP, other) == AlreadyHandled(Status.ABANDONED, True)
+    assert abandon(client, table_name, KEY, GIVE_UP, other) == AlreadyHandled(Status.ABANDONED)
     assert audits(client, table_name) == 1
 
 
@@ -94,7 +101,7 @@ def test_worker_that_claims_at_the_last_moment_wins(client: Any, table_name: str
         assert isinstance(LedgerTable(client, table_name).claim(KEY, CLAIM), Claimed)
 
     verdict = abandon(racing(client, claim), table_name, KEY, GIVE_UP, AUDIT)
-    assert verdict == InFlight(CLAIM.send_by_ms + CLAIM.settle_window_ms)
+    assert verdict == InFlight(CLAIM.send_by_ms + GIVE_UP.settle_window_ms)
     assert stored_items(client, table_name)[KEY]["status"] == "SENDING"
     assert audits(client, table_name) == 0
 

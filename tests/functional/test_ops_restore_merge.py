@@ -41,6 +41,8 @@ class Ledger:
             "history": {},
             **changes,
         }
+        if status in ("READY", "SENDING"):
+            del item["message_id"], item["sent_at"]
         boto3.resource("dynamodb", region_name="us-east-1").Table(self.name).put_item(
             Item={name: value for name, value in item.items() if value is not None}
         )
@@ -91,7 +93,7 @@ def test_newer_record_is_not_touched(ledger: Ledger) -> None:
 
 def test_record_that_is_behind_is_moved_up_and_says_by_what(ledger: Ledger) -> None:
     backup = ledger.put(KEY, "DELIVERED")
-    ledger.put(KEY, "READY", message_id="")
+    ledger.put(KEY, "READY")
     merge = ledger.merge()
     merge.restored([backup], logs_tell=True)
     restored = ledger.raw(KEY)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim, Claimed, failed
 from notifications.ledger_scan import LedgerScan
@@ -17,6 +18,7 @@ from ops.errors import InputError
 from ops.stats import DEAD_LETTERS, WAITING, Stats
 
 NOW = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
+RULES = SettlingRules(900_000, 3_600_000, ResendAfterSilence.ANSWERED)
 
 
 class CloudWatch:
@@ -153,10 +155,12 @@ def test_reasons_of_what_was_refused_for_good_are_counted_since_the_moment(
     }
     for digit, (reason, moment) in refused.items():
         key = NotificationKey(digit * 32, "order_confirmation")
-        claimed = table.claim(key, Claim(0, moment, 1, "token", "content", 900_000))
+        claimed = table.claim(key, Claim(0, moment, 1, "token", "content", RULES, "0"))
         assert isinstance(claimed, Claimed)
         table.record_result(key, failed(claimed, reason, moment))
-    table.claim(NotificationKey("e" * 32, "order_confirmation"), Claim(0, at, 1, "token", "content", 900_000))
+    table.claim(
+        NotificationKey("e" * 32, "order_confirmation"), Claim(0, at, 1, "token", "content", RULES, "0")
+    )
 
     reasons = stats.failed_reasons(LedgerScan(client, table_name), NOW - timedelta(hours=1))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from notifications import metric_names
 from notifications.applications.send_email import Application
 from notifications.email_types import EmailTypes
-from notifications.ledger_table import LedgerTable
 from notifications.probe import ADDRESS
 from notifications.settings import SendSettings
 from tests.support.functions import Emitted, TestClients, returned
@@ -24,7 +22,7 @@ from tests.support.ledger_table import primary_key, stored_items
 SAMPLE = EmailTypes().get("order_confirmation").sample
 REMAINING_MS = 60_000
 HOUR_MS = 3_600_000
-QUARTER_MS = HOUR_MS // 4
+NO_ANSWER = ReadTimeoutError(endpoint_url="https://ses")
 
 
 def order(order_id: str, email: str = "", **changes: Any) -> str:
@@ -36,6 +34,9 @@ def order(order_id: str, email: str = "", **changes: Any) -> str:
 def refusal(code: str, status: int = 400, text: str = "") -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "SendEmail")
+
+
+ERROR = refusal("InternalFailure", 500)
 
 
 class Given:
@@ -59,6 +60,9 @@ class Given:
             "MAXIMUM_EVENT_AGE_HOURS": "72",
             "RECORD_RETENTION_DAYS": "365",
             "SETTLE_WINDOW_SECONDS": "900",
+            "DECISION_AFTER_MINUTES": "60",
+            "RESEND_AFTER_SILENCE": "answered",
+            "SEND_QUEUE_MAX_RECEIVES": "250",
             "SEND_MAXIMUM_CONCURRENCY": "2",
             "SES_RATE_SHARE_PERCENT": "80",
             "SES_FALLBACK_RATE_PER_SECOND": "1",
@@ -72,19 +76,20 @@ class Given:
     def handle(self, event: dict[str, Any], remaining_ms: int = REMAINING_MS) -> set[str]:
         return returned(self.application.handle(event, remaining_ms))
 
-    def pass_settle_window(self) -> None:
-        """Make the only attempt an hour older; meanwhile feedback on others has arrived all the time."""
-        now_ms = int(time.time() * 1000)
-        [key] = stored_items(self.clients.table, self.table_name)
+    def age(self, order_id: str, by_ms: int = HOUR_MS) -> None:
+        """Make the attempt on an order so much older."""
+        [(key, item)] = [
+            (key, item)
+            for key, item in stored_items(self.clients.table, self.table_name).items()
+            if item["order_id"] == order_id
+        ]
+        moments = [name for name in ("claimed_at_ms", "send_by_ms", "first_look_ms") if name in item]
         self.clients.table.update_item(
             TableName=self.table_name,
             Key=primary_key(key),
-            UpdateExpression="SET send_by_ms = :then",
-            ExpressionAttributeValues={":then": {"N": str(now_ms - HOUR_MS)}},
+            UpdateExpression="SET " + ", ".join(f"{name} = {name} - :by" for name in moments),
+            ExpressionAttributeValues={":by": {"N": str(by_ms)}},
         )
-        ledger = LedgerTable(self.clients.table, self.table_name)
-        for age_ms in range(2 * HOUR_MS, -1, -QUARTER_MS):
-            ledger.advance_feedback_path(now_ms - age_ms, now_ms - age_ms, QUARTER_MS)
 
     def wait(self, record: dict[str, Any]) -> int | None:
         """After how many seconds the message is visible again; None if that was not set."""
@@ -139,7 +144,7 @@ def test_only_the_unfinished_messages_of_a_batch_come_back_each_after_its_own_ba
         "deferred": refusal("TooManyRequestsException", 429),
         "unreachable": EndpointConnectionError(endpoint_url="https://ses"),
         "configuration": refusal("AccountSuspendedException"),
-        "unanswered": ReadTimeoutError(endpoint_url="https://ses"),
+        "unanswered": NO_ANSWER,
         "failed": refusal("MessageRejected", text="Address blacklisted."),
     }
     script = {f"{name}@example.com": error for name, error in outcomes.items() if error}
@@ -202,16 +207,27 @@ def test_synthetic_order_is_sent_and_no_rate_counts_it(given: Given, emitted: Em
     assert set(emitted.metrics()) == {metric_names.ACCEPTANCE_LATENCY}
 
 
-def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
+def answered_with_error(given: Given, *order_ids: str) -> list[str]:
+    """Orders whose emails SES has answered with an error, a settle window ago and longer; their messages."""
+    given.clients.fake_ses.script = {f"{id_}@example.com".lower(): ERROR for id_ in order_ids}
+    bodies = [order(id_) for id_ in order_ids]
+    given.handle(given.received(*bodies))
+    given.clients.fake_ses.script.clear()
+    for id_ in order_ids:
+        given.age(id_)
+    return bodies
+
+
+def test_attempt_after_an_error_of_ses_is_counted_apart_and_has_no_latency(
     given: Given, emitted: Emitted
 ) -> None:
-    given.clients.fake_ses.script = {"a-1@example.com": ReadTimeoutError(endpoint_url="https://ses")}
-    body = order("A-1")
-    given.handle(given.received(body))
-    given.clients.fake_ses.script.clear()
+    [body] = answered_with_error(given, "A-1")
     emitted.metrics()
-    given.pass_settle_window()
 
+    event = given.received(body)
+    assert given.handle(event) == {event["Records"][0]["messageId"]}
+    assert given.clients.fake_ses.accepted == []
+    given.age("A-1", 60_000)
     assert given.handle(given.received(body)) == set()
 
     assert given.clients.fake_ses.accepted == ["a-1@example.com"]
@@ -221,14 +237,10 @@ def test_attempt_after_an_unknown_outcome_is_counted_apart_and_has_no_latency(
 
 
 @pytest.mark.parametrize("queue", ["FEEDBACK", "FEEDBACK_DEAD_LETTER", "FEEDBACK_UNDELIVERED"])
-def test_attempt_of_unknown_outcome_is_not_repeated_while_an_event_waits_in_any_feedback_queue(
+def test_attempt_is_not_repeated_while_an_event_waits_in_any_feedback_queue(
     given: Given, emitted: Emitted, queue: str
 ) -> None:
-    given.clients.fake_ses.script = {"a-1@example.com": ReadTimeoutError(endpoint_url="https://ses")}
-    body = order("A-1")
-    given.handle(given.received(body))
-    given.clients.fake_ses.script.clear()
-    given.pass_settle_window()
+    [body] = answered_with_error(given, "A-1")
     given.clients.queues.send_message(
         QueueUrl=given.environment[f"{queue}_QUEUE_URL"], MessageBody="an event"
     )
@@ -236,8 +248,55 @@ def test_attempt_of_unknown_outcome_is_not_repeated_while_an_event_waits_in_any_
     event = given.received(body)
 
     assert given.handle(event) == {event["Records"][0]["messageId"]}
-    assert given.clients.fake_ses.accepted == []
-    assert emitted.lines("email")[-1]["outcome"] == "feedback_unproven"
+    assert emitted.lines("email")[-1]["outcome"] == "undecided"
+    assert "first_look_ms" not in next(iter(stored_items(given.clients.table, given.table_name).values()))
+
+
+def test_attempt_is_not_repeated_while_another_of_the_time_lacks_its_event(
+    given: Given, emitted: Emitted
+) -> None:
+    [body] = answered_with_error(given, "A-1")
+    given.handle(given.received(order("A-2")))
+    given.age("A-2")
+    given.handle(given.received(body))
+    line = emitted.lines("email")[-1]
+    assert (line["outcome"], line["detail"]) == (
+        "undecided",
+        "answered, an email accepted around it has no event yet",
+    )
+
+
+def test_message_that_waits_for_a_person_is_counted_at_each_look_and_set_aside_in_the_end(
+    given: Given, emitted: Emitted
+) -> None:
+    given.clients.fake_ses.script = {"a-1@example.com": NO_ANSWER}
+    body = order("A-1")
+    given.handle(given.received(body))
+    emitted.metrics()
+    given.age("A-1", 2 * HOUR_MS)
+
+    event = given.received(body)
+    assert given.handle(event) == {event["Records"][0]["messageId"]}
+    line = emitted.lines("email")[-1]
+    assert (line["outcome"], line["awaits_decision"], line["level"]) == ("undecided", True, "WARNING")
+    assert emitted.metrics() == {metric_names.AWAITING_DECISION: [1.0]}
+
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "250"
+    assert given.handle(event) == set()
+    assert given.clients.bodies_in(given.dead_letters) == [body]
+    assert emitted.metrics() == {metric_names.AWAITING_DECISION: [1.0]}
+
+
+def test_other_content_of_a_sent_order_is_acknowledged_and_stands_out_in_the_log(
+    given: Given, emitted: Emitted
+) -> None:
+    given.handle(given.received(order("A-1")))
+    emitted.metrics()
+    assert given.handle(given.received(order("A-1", "other@example.com"))) == set()
+    line = emitted.lines("email")[-1]
+    assert (line["outcome"], line["level"]) == ("content_mismatch", "WARNING")
+    assert emitted.metrics() == {}
+    assert given.clients.fake_ses.accepted == ["a-1@example.com"]
 
 
 def test_nothing_is_sent_when_the_invocation_has_no_time_left(given: Given, emitted: Emitted) -> None:

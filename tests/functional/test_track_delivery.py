@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from notifications import metric_names
 from notifications.applications.track_delivery import Application
+from notifications.evidence import ResendAfterSilence, SettlingRules, Sign
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim
 from notifications.ledger_table import LedgerTable
@@ -23,6 +24,7 @@ from tests.support.functions import Emitted, TestClients, returned
 from tests.support.ledger_table import stored_items
 
 FIRST, SECOND = (NotificationKey(digit * 32, "order_confirmation") for digit in "ab")
+RULES = SettlingRules(900_000, 3_600_000, ResendAfterSilence.ANSWERED)
 PERMANENT = ("bounce", {"bounceType": "Permanent", "bounceSubType": "General"})
 
 
@@ -47,12 +49,17 @@ class Given:
             "FEEDBACK_QUEUE_URL": self.queue,
             "FEEDBACK_DEAD_LETTER_QUEUE_URL": self.dead_letters,
             "SETTLE_WINDOW_SECONDS": "900",
+            "RESEND_AFTER_SILENCE": "answered",
             "FUNCTION_TIMEOUT_SECONDS": "60",
         }
-        self.application = Application(TrackSettings.from_environment(self.environment), clients)
+        self.use(self.environment)
         self.ledger = LedgerTable(clients.table, table_name)
         for key in (FIRST, SECOND):
-            self.ledger.claim(key, Claim(0, iso(datetime.now(UTC)), 1, "token", "content", 900_000))
+            claim = Claim(0, iso(datetime.now(UTC)), 1, "token", "content", RULES, key.open_shard)
+            self.ledger.claim(key, claim)
+
+    def use(self, environment: dict[str, str]) -> None:
+        self.application = Application(TrackSettings.from_environment(environment), self.clients)
 
     def handle(self, *bodies: str) -> tuple[list[dict[str, Any]], set[str]]:
         """The records of the batch, and the ids of those that come back."""
@@ -152,45 +159,103 @@ def test_all_events_that_cannot_be_recorded_come_back(given: Given, monkeypatch:
     assert come_back == {event["messageId"] for event in events}
 
 
-def test_event_of_nobody_does_not_show_that_feedback_arrives(given: Given) -> None:
-    given.handle(event_of(("send", {}), NotificationKey("c" * 32, "order_confirmation")))
-    assert given.ledger.feedback_path() is None
+def test_event_closes_its_attempt(given: Given) -> None:
+    given.handle(event_of(("send", {}), FIRST))
+    assert [entry.key for entry in given.ledger.open_attempts(0, 10**15)] == [SECOND]
 
 
-def test_late_event_in_a_batch_is_a_break_of_the_feedback_path(given: Given) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
-    a_minute_ago_ms = int(now.timestamp() * 1000) - 60_000
-    given.ledger.advance_feedback_path(a_minute_ago_ms, a_minute_ago_ms, 900_000)
-    given.handle(
-        event_of(("send", {}), FIRST, at=iso(now - timedelta(minutes=30))),
-        event_of(("send", {}), SECOND, at=iso(now)),
-    )
-    path = given.ledger.feedback_path()
-    assert path
-    assert path.alive_since_ms > a_minute_ago_ms
+def test_event_of_a_second_message_stands_out_in_the_log(given: Given, emitted: Emitted) -> None:
+    given.handle(event_of(("send", {}), FIRST))
+    second = json.loads(event_of(("delivery", {}), FIRST))
+    second["mail"]["messageId"] = "message-2"
+    given.handle(json.dumps(second))
+    line = emitted.lines("event")[-1]
+    assert (line["outcome"], line["duplicate"], line["level"]) == ("recorded", True, "WARNING")
+    item = stored_items(given.clients.table, given.table_name)[FIRST]
+    assert item["duplicate_message_ids"] == {"1:message-2"}
 
 
-def test_send_events_that_were_recorded_advance_the_watermark(given: Given) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
-    earlier = now - timedelta(minutes=5)
-    given.handle(event_of(("send", {}), FIRST, at=iso(earlier)), event_of(("send", {}), SECOND, at=iso(now)))
-    path = given.ledger.feedback_path()
-    assert path
-    assert path.watermark_ms == int(now.timestamp() * 1000)
+# --- what shows that events come --------------------------------------------------------------------
 
 
-def test_events_stay_acknowledged_when_the_watermark_cannot_be_written(
-    given: Given, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
+NOW = datetime.now(UTC).replace(microsecond=0)
+WINDOW = timedelta(minutes=15)
+
+
+@pytest.fixture
+def marking(given: Given, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Attempts without an answer may be made again here; the markers that are put."""
+    given.use(given.environment | {"RESEND_AFTER_SILENCE": "all"})
+    put: list[Any] = []
+    put_item = given.clients.table.put_item
+
+    def noted(**request: Any) -> Any:
+        put.append(request)
+        return put_item(**request)
+
+    monkeypatch.setattr(given.clients.table, "put_item", noted)
+    return put
+
+
+def heard(given: Given) -> list[int]:
+    """The times of which markers say that events have come, in epoch seconds."""
+    now_ms = int(NOW.timestamp() * 1000)
+    signs = given.ledger.signs(now_ms, 10 * 3_600_000)
+    return sorted(at_ms // 1000 for sign, at_ms in signs if sign is Sign.HEARD)
+
+
+def test_send_event_is_marked_as_heard_by_when_ses_accepted(given: Given, marking: list[Any]) -> None:
+    given.handle(event_of(("send", {}), FIRST, at=iso(NOW - WINDOW)))
+    given.handle(event_of(("send", {}), SECOND, at=iso(NOW)))
+    assert heard(given) == [int((NOW - WINDOW).timestamp()), int(NOW.timestamp())]
+    expires_at = int(marking[0]["Item"]["expires_at"]["N"]) - NOW.timestamp()
+    assert timedelta(days=7) < timedelta(seconds=expires_at) < timedelta(days=9)
+
+
+def test_one_marker_is_put_for_a_tenth_of_a_settle_window(given: Given, marking: list[Any]) -> None:
+    part = int(WINDOW.total_seconds()) // 10
+    start = datetime.fromtimestamp(NOW.timestamp() // part * part, UTC)
+    given.handle(event_of(("send", {}), FIRST, at=iso(start)))
+    given.handle(event_of(("send", {}), SECOND, at=iso(start + timedelta(seconds=part - 1))))
+    assert len(marking) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(event_of(("delivery", {}), FIRST, at=iso(NOW)), id="not-of-its-time"),
+        pytest.param(event_of(("send", {}), NotificationKey("c" * 32, "x"), at=iso(NOW)), id="of-nobody"),
+    ],
+)
+def test_other_events_do_not_show_that_those_of_their_time_came(
+    given: Given, marking: list[Any], event: str
+) -> None:
+    given.handle(event)
+    assert marking == []
+
+
+def test_nothing_is_marked_where_attempts_without_an_answer_wait_for_a_person(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given.clients.table, "put_item", None)
+    given.handle(event_of(("send", {}), FIRST, at=iso(NOW)))
+    assert heard(given) == []
+
+
+def test_event_stays_acknowledged_when_its_marker_cannot_be_put_and_the_next_one_tries_again(
+    given: Given, emitted: Emitted, marking: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
 
-    monkeypatch.setattr(given.clients.table, "put_item", refuse)
-    _, come_back = given.handle(event_of(("send", {}), FIRST))
+    with monkeypatch.context() as patch:
+        patch.setattr(given.clients.table, "put_item", refuse)
+        _, come_back = given.handle(event_of(("send", {}), FIRST, at=iso(NOW)))
     assert come_back == set()
     assert given.status(FIRST) == "SENT"
-    [warning] = emitted.lines("feedback_path")
-    assert (warning["level"], "LedgerUnavailableError" in warning["detail"]) == ("WARNING", True)
+    assert emitted.lines("event")[-1]["detail"] == "not marked as heard: ThrottlingException"
+    given.handle(event_of(("send", {}), SECOND, at=iso(NOW)))
+    assert len(marking) == 1
 
 
 def test_entry_point_makes_the_function_of_its_environment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import uuid
 from collections import Counter
@@ -15,28 +14,33 @@ from typing import Any, TypeVar
 
 import pytest
 
-from notifications import ses_events
+from notifications import ledger, ses_events
 from notifications.audit import Decision, audit_item
+from notifications.evidence import Evidence, ResendAfterSilence, SettlingRules
 from notifications.failures import LedgerUnavailableError
-from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     HISTORY_CAPACITY,
     Abandoned,
     Abandonment,
+    Choice,
     Claim,
     Claimed,
     EventRecorded,
     EventRepeated,
     InFlight,
+    LookAgain,
+    Record,
     SesEvent,
+    Settlement,
     Status,
+    Write,
 )
-from notifications.ledger_table import FEEDBACK_PATH_KEY, LedgerTable
+from notifications.ledger_table import LedgerTable, expressions
 from ops.dead_letters.abandoning import abandon
 from tests.ledger.conftest import MOST_WORKERS
 from tests.support.documented_events import KINDS, documented_event
-from tests.support.ledger_table import create_ledger_table, stored_items, stored_path
+from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
 
 T = TypeVar("T")
 
@@ -44,9 +48,21 @@ AT = "2026-11-24T06:00:00.000Z"
 SETTLE_MS = 900_000
 SEND_BY_MS = 60_000
 CLAIM = Claim(
-    now_ms=0, at=AT, send_by_ms=SEND_BY_MS, token="", fingerprint="content", settle_window_ms=SETTLE_MS
+    now_ms=0,
+    at=AT,
+    send_by_ms=SEND_BY_MS,
+    token="",
+    fingerprint="content",
+    rules=SettlingRules(SETTLE_MS, 3_600_000, ResendAfterSilence.ANSWERED),
+    open_shard="0",
 )
-ALIVE = FeedbackPath(watermark_ms=10**9, recorded_at_ms=10**9, alive_since_ms=0)
+LATE = replace(
+    CLAIM,
+    now_ms=SEND_BY_MS + SETTLE_MS + 1,
+    send_by_ms=SEND_BY_MS + SETTLE_MS + 60_000,
+    evidence=Evidence("first", queues_empty=True),
+)
+SECOND_LOOK = replace(LATE, now_ms=LATE.now_ms + 60_000)
 
 
 @pytest.fixture
@@ -111,22 +127,82 @@ def test_one_worker_may_send_when_many_claim_at_once(table: LedgerTable) -> None
         assert (record.attempt, record.token) == (1, granted.token)
 
 
-def test_one_worker_may_resend_when_many_find_that_an_attempt_was_never_made(
+@pytest.fixture
+def in_doubt(table: LedgerTable) -> NotificationKey:
+    """A notification whose only attempt SES has answered with an error."""
+    key = new_key()
+    claimed = table.claim(key, replace(CLAIM, token="first"))
+    assert isinstance(claimed, Claimed)
+    table.record_result(key, ledger.answered(claimed, "InternalFailure", AT))
+    return key
+
+
+def test_one_worker_may_send_again_when_many_find_that_nothing_speaks_against_it(
+    client: Any, table_name: str, table: LedgerTable, in_doubt: NotificationKey
+) -> None:
+    tokens = [f"worker {number}" for number in range(MOST_WORKERS)]
+
+    first = at_once(*(claimer(table, in_doubt, replace(LATE, token=token)) for token in tokens))
+    second = at_once(*(claimer(table, in_doubt, replace(SECOND_LOOK, token=token)) for token in tokens))
+
+    assert Counter(map(type, first)) == {LookAgain: MOST_WORKERS}
+    assert Counter(map(type, second)) == {Claimed: 1, InFlight: MOST_WORKERS - 1}
+    item = stored_items(client, table_name)[in_doubt]
+    assert (item["attempt"], item["resends"]) == (2, 1)
+
+
+def test_event_wins_or_the_claim_does_when_they_come_at_once(
     client: Any, table_name: str, table: LedgerTable
 ) -> None:
-    key = new_key()
-    table.claim(key, replace(CLAIM, token="first"))
-    late = replace(
-        CLAIM, now_ms=SEND_BY_MS + SETTLE_MS + 1, send_by_ms=SEND_BY_MS + SETTLE_MS + 60_000, feedback=ALIVE
-    )
+    for _ in range(25):
+        key = new_key()
+        claimed = table.claim(key, replace(CLAIM, token="first"))
+        assert isinstance(claimed, Claimed)
+        table.record_result(key, ledger.answered(claimed, "InternalFailure", AT))
+        table.claim(key, LATE)
+        sent = ses_events.read(documented_event(("send", {}), key, 1, 0), AT).event
 
-    verdicts = at_once(
-        *(claimer(table, key, replace(late, token=f"worker {number}")) for number in range(MOST_WORKERS))
-    )
+        claim, _ = at_once(
+            claimer(table, key, replace(SECOND_LOOK, token="second")), recorder(table, key, sent)
+        )
 
-    assert Counter(map(type, verdicts)) == {Claimed: 1, InFlight: MOST_WORKERS - 1}
-    item = stored_items(client, table_name)[key]
-    assert (item["attempt"], item["resends"]) == (2, 1)
+        item = stored_items(client, table_name)[key]
+        assert item["status"] == Status.SENT
+        # Whoever was second knows of the first: the attempt that was made stays open until its own event.
+        assert item["attempt"] == (2 if isinstance(claim, Claimed) else 1)
+        assert ("open_shard" in item) == isinstance(claim, Claimed)
+
+
+def test_persons_who_decide_at_once_make_one_attempt_at_most(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    for _ in range(25):
+        key = new_key()
+        table.claim(key, replace(CLAIM, token="first"))
+        read = table.find(key)
+        wishes = [
+            Settlement(choice, 1, "first", LATE.now_ms, AT, "operator", "why", SETTLE_MS) for choice in Choice
+        ]
+
+        def settle(wish: Settlement, key: NotificationKey = key, read: Record | None = read) -> bool:
+            step = wish.decide(read)
+            assert isinstance(step, Write)
+            try:
+                client.update_item(
+                    TableName=table_name, Key=primary_key(key), **expressions(step.guard, step.changes)
+                )
+            except client.exceptions.ConditionalCheckFailedException:
+                return False
+            return True
+
+        decided = at_once(*(partial(settle, wish) for wish in wishes))
+        claims = [
+            table.claim(key, replace(LATE, token=f"worker {number}", evidence=None)) for number in range(2)
+        ]
+
+        final = sum(decided[choice] for choice in (0, 2))
+        assert final <= 1
+        assert sum(isinstance(verdict, Claimed) for verdict in claims) == 1 - final
 
 
 def test_what_workers_claim_while_a_person_gives_it_up_is_either_sent_or_given_up(
@@ -200,37 +276,18 @@ def test_every_event_is_kept_when_the_history_fills_up_at_once(
     assert item["history"].keys() | item["event_ids"] == {delay.id for delay in delays}
 
 
-def test_feedback_path_is_as_if_workers_had_advanced_it_one_after_the_other(
+def test_second_message_is_counted_once_when_all_tell_of_it_at_once(
     client: Any, table_name: str, table: LedgerTable
 ) -> None:
-    now_ms, before = 0, None
-    for pause_ms in [SETTLE_MS // 2, SETTLE_MS + 1] * 10:
-        now_ms += pause_ms
-        # In time, late, and both by a clock that is ahead.
-        arrivals = [
-            (sent_at_ms, noted_at_ms)
-            for noted_at_ms in (now_ms, now_ms + SETTLE_MS // 9)
-            for sent_at_ms in (noted_at_ms, noted_at_ms - SETTLE_MS - 1)
-        ]
+    key = new_key()
+    table.claim(key, replace(CLAIM, token="first"))
+    table.record_event(key, ses_events.read(documented_event(("send", {}), key, 1, 0), AT).event)
+    events = [
+        replace(ses_events.read(documented_event(kind, key, 2, 0), AT).event, message_id="message-2")
+        for kind in KINDS
+    ]
 
-        at_once(
-            *(
-                lambda sent_at_ms=sent, noted_at_ms=noted: table.advance_feedback_path(
-                    sent_at_ms, noted_at_ms, SETTLE_MS
-                )
-                for sent, noted in arrivals
-            )
-        )
+    verdicts = at_once(*(recorder(table, key, event) for event in events))
 
-        after = table.feedback_path()
-        assert after in [one_after_the_other(before, order) for order in itertools.permutations(arrivals)]
-        before = after
-    assert set(stored_items(client, table_name)) == {FEEDBACK_PATH_KEY}
-
-
-def one_after_the_other(
-    path: FeedbackPath | None, arrivals: tuple[tuple[int, int], ...]
-) -> FeedbackPath | None:
-    for sent_at_ms, noted_at_ms in arrivals:
-        path = stored_path(path, sent_at_ms, noted_at_ms, SETTLE_MS)
-    return path
+    assert [verdict.duplicate for verdict in verdicts].count(True) == 1
+    assert stored_items(client, table_name)[key]["duplicate_message_ids"] == {"2:message-2"}

@@ -6,7 +6,7 @@ retries and events do to one notification, in any order, DynamoDB has to make of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,34 +23,44 @@ from hypothesis.stateful import (
 
 from notifications import ledger, ses_events
 from notifications.audit import AUDIT_ORDER_KEY, Decision, audit_item
-from notifications.feedback_path import FeedbackPath
+from notifications.evidence import Evidence, ResendAfterSilence, SettlingRules, Sign
 from notifications.keys import NotificationKey
-from notifications.ledger import HISTORY_CAPACITY, Abandoned, Abandonment, Claim, Claimed, SesEvent
-from notifications.ledger_table import FEEDBACK_PATH_FRACTION, FEEDBACK_PATH_KEY, LedgerTable
+from notifications.ledger import (
+    HISTORY_CAPACITY,
+    Abandoned,
+    Abandonment,
+    Choice,
+    Claim,
+    Claimed,
+    Record,
+    SesEvent,
+    Settlement,
+    Write,
+)
+from notifications.ledger_table import LedgerTable, discarded_marker, expressions, heard_marker
 from ops.dead_letters.abandoning import abandon
 from tests.support.documented_events import KINDS, documented_event
-from tests.support.ledger_table import create_ledger_table, primary_key, stored_items, stored_path
+from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
 from tests.support.memory_ledger import MemoryLedger
 
 SETTLE_MS = 900_000
-PATH_STEP_MS = SETTLE_MS // FEEDBACK_PATH_FRACTION
 KEY, NEIGHBOUR = (NotificationKey("0f" * 16, name) for name in ("order_confirmation", "shipping_update-1"))
 KEYS = st.sampled_from([KEY, KEY, KEY, NEIGHBOUR])
 ATTEMPTS = st.integers(1, 3)
 
 # When a claim is made, counted from the `send_by_ms` of the attempt before: too early, just in time, late.
 MOMENTS = st.sampled_from([-1, 0, 1, SETTLE_MS - 1, SETTLE_MS, SETTLE_MS + 1, SETTLE_MS + 1])
-# What the worker has seen of the feedback path: nothing, a proof that no event of that attempt is missing, or
-# how it falls short of one.
-PROVEN, NOT_LOOKED_AT, TOO_OLD, RECOVERED, WAITING, AS_STORED = (
-    "proven",
+# What the worker has seen around the attempt before: nothing yet, nothing against it, an event that waits,
+# what is stored; or something that another attempt was about.
+CLEAR, NOT_LOOKED_AT, WAITING, AS_STORED, OF_ANOTHER = (
+    "clear",
     "not looked at",
-    "too old",
-    "recovered lately",
-    "events wait",
+    "waiting",
     "as stored",
+    "another's",
 )
-FEEDBACK = st.sampled_from([PROVEN, PROVEN, NOT_LOOKED_AT, TOO_OLD, RECOVERED, WAITING, AS_STORED])
+EVIDENCE = st.sampled_from([CLEAR, CLEAR, NOT_LOOKED_AT, WAITING, AS_STORED, OF_ANOTHER])
+POLICIES = st.sampled_from([ResendAfterSilence.ANSWERED, *ResendAfterSilence])
 
 
 @dataclass
@@ -74,8 +84,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.table_name = create_ledger_table(client)
         self.table = LedgerTable(client, self.table_name)
         self.model = MemoryLedger()
-        self.path: FeedbackPath | None = None
-        self.clock_ms = 10 * SETTLE_MS
         self.given_up = 0
         self.steps = 0
 
@@ -91,7 +99,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self, attempts: int, delays: int) -> None:
         """Most of what can go wrong needs a record, some of it a second attempt or a history that is full."""
         for attempt in range(attempts):
-            self.claim(KEY, f"first {attempt}", SETTLE_MS + 1, PROVEN, "content")
+            worker = self.claim_at(KEY, f"first {attempt}", 0, NOT_LOOKED_AT, "content")
+            if attempt < attempts - 1:
+                self.record_result(worker, ledger.released, 1)
         for second in range(delays if attempts else 0):
             self.record_event(KEY, attempts, ("delivery-delay", {}), second)
 
@@ -102,15 +112,33 @@ class LedgerMachine(RuleBasedStateMachine):
         key=KEYS,
         token=st.sampled_from("abcdefgh"),
         moment=MOMENTS,
-        feedback=FEEDBACK,
-        fingerprint=st.sampled_from(["content", "other content"]),
+        evidence=EVIDENCE,
+        fingerprint=st.sampled_from(["content", "content", "other content"]),
+        policy=POLICIES,
+        too_old=st.sampled_from([False, False, False, True]),
     )
-    def claim(self, key: NotificationKey, token: str, moment: int, feedback: str, fingerprint: str) -> Worker:
+    def claim(
+        self,
+        key: NotificationKey,
+        token: str,
+        moment: int,
+        evidence: str,
+        fingerprint: str,
+        policy: ResendAfterSilence,
+        too_old: bool,
+    ) -> Worker:
         """A worker claims, with a token that is new, or that an attempt has already."""
-        return self.claim_at(key, token, moment, feedback, fingerprint)
+        return self.claim_at(key, token, moment, evidence, fingerprint, policy, too_old)
 
     def claim_at(
-        self, key: NotificationKey, token: str, moment: int, feedback: str, fingerprint: str
+        self,
+        key: NotificationKey,
+        token: str,
+        moment: int,
+        evidence: str,
+        fingerprint: str,
+        policy: ResendAfterSilence = ResendAfterSilence.ANSWERED,
+        too_old: bool = False,
     ) -> Worker:
         record = self.model.find(key)
         send_by_ms = record.send_by_ms if record else 0
@@ -121,8 +149,10 @@ class LedgerMachine(RuleBasedStateMachine):
             send_by_ms=now_ms + 60_000,
             token=token,
             fingerprint=fingerprint,
-            settle_window_ms=SETTLE_MS,
-            feedback=self.seen(feedback, send_by_ms),
+            rules=SettlingRules(SETTLE_MS, 3_600_000, policy),
+            open_shard=key.open_shard,
+            evidence=self.seen(evidence, record),
+            too_old=too_old,
             attributes={
                 "order_id": "A-1001",
                 "type": "order_confirmation",
@@ -141,26 +171,27 @@ class LedgerMachine(RuleBasedStateMachine):
         self.make(worker)
 
     def make(self, worker: Worker) -> None:
-        verdict = self.table.claim(worker.key, worker.claim)
-        assert verdict == self.model.claim(worker.key, worker.claim)
+        found = self.model.find(worker.key) if worker.claim.too_old else None
+        verdict = self.table.claim(worker.key, worker.claim, found)
+        assert verdict == self.model.claim(worker.key, worker.claim, found)
         if isinstance(verdict, Claimed):
             worker.granted = verdict
 
-    def seen(self, feedback: str, send_by_ms: int) -> FeedbackPath | None:
-        settled_ms = send_by_ms + SETTLE_MS
-        proven = FeedbackPath(watermark_ms=settled_ms, recorded_at_ms=settled_ms, alive_since_ms=0)
-        return {
-            NOT_LOOKED_AT: None,
-            PROVEN: proven,
-            TOO_OLD: replace(proven, watermark_ms=settled_ms - 1),
-            RECOVERED: replace(proven, alive_since_ms=send_by_ms + 1),
-            WAITING: replace(proven, waiting=True),
-            AS_STORED: self.table.feedback_path(),
-        }[feedback]
+    def seen(self, evidence: str, record: Record | None) -> Evidence | None:
+        if record is None or evidence == NOT_LOOKED_AT:
+            return None
+        token = "another" if evidence == OF_ANOTHER else record.token
+        stored = self.table.signs(record.claimed_at_ms, SETTLE_MS) if evidence == AS_STORED else ()
+        assert evidence != AS_STORED or sorted(stored) == sorted(
+            self.model.signs(record.claimed_at_ms, SETTLE_MS)
+        )
+        return Evidence(token, evidence != WAITING, stored)
 
     @rule(
         worker=workers.filter(lambda worker: worker.granted is not None),
-        result=st.sampled_from([ledger.released, ledger.released, ledger.accepted, ledger.failed]),
+        result=st.sampled_from(
+            [ledger.released, ledger.answered, ledger.answered, ledger.accepted, ledger.failed]
+        ),
         times=st.integers(1, 2),
     )
     def record_result(self, worker: Worker, result: Any, times: int) -> None:
@@ -169,6 +200,13 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(times):
             verdict = self.table.record_result(worker.key, reported)
             assert verdict == self.model.record_result(worker.key, reported)
+
+    @rule(worker=workers.filter(lambda worker: worker.granted is not None), second=st.booleans())
+    def look_twice(self, worker: Worker, second: bool) -> None:
+        """SES answered an attempt with an error, and somebody looks for evidence, once or twice."""
+        self.record_result(worker, ledger.answered, 1)
+        for moment in (SETTLE_MS + 1, SETTLE_MS + 60_001) if second else (SETTLE_MS + 1,):
+            self.claim_at(worker.key, "who looks", moment, CLEAR, "content")
 
     # --- operators ----------------------------------------------------------------------------------
 
@@ -188,6 +226,37 @@ class LedgerMachine(RuleBasedStateMachine):
         verdict = abandon(self.client, self.table_name, key, wish, audit)
         assert verdict == self.model.abandon(key, wish)
         self.given_up += isinstance(verdict, Abandoned)
+
+    @rule(
+        key=KEYS,
+        moment=MOMENTS,
+        choice=st.sampled_from(Choice),
+        shown=st.sampled_from(["as it is", "as it is", "another token", "another attempt"]),
+    )
+    def settle(self, key: NotificationKey, moment: int, choice: Choice, shown: str) -> None:
+        """A person settles the attempt that was shown, which need not be the current one."""
+        record = self.model.find(key)
+        attempt, token, send_by_ms = (
+            (record.attempt, record.token, record.send_by_ms) if record else (1, "", 0)
+        )
+        wish = Settlement(
+            choice=choice,
+            attempt=attempt + (shown == "another attempt"),
+            token="another" if shown == "another token" else token,
+            now_ms=send_by_ms + moment,
+            at=self.at(),
+            by="operator",
+            reason="why",
+            settle_window_ms=SETTLE_MS,
+        )
+        step = wish.decide(self.table.find(key))
+        if isinstance(step, Write):
+            self.client.update_item(
+                TableName=self.table_name, Key=primary_key(key), **expressions(step.guard, step.changes)
+            )
+            assert self.model.settle(key, wish) == step.verdict
+        else:
+            assert self.model.settle(key, wish) == step
 
     # --- feedback -----------------------------------------------------------------------------------
 
@@ -209,19 +278,15 @@ class LedgerMachine(RuleBasedStateMachine):
         verdict = self.table.record_event(key, said)
         assert verdict == self.model.record_event(key, said)
 
-    @rule(
-        pause=st.sampled_from(
-            [-PATH_STEP_MS, 0, 1, PATH_STEP_MS - 1, PATH_STEP_MS, SETTLE_MS, SETTLE_MS + 1]
-        ),
-        delay=st.sampled_from([0, 1, SETTLE_MS, SETTLE_MS + 1]),
-    )
-    def advance_feedback_path(self, pause: int, delay: int) -> None:
-        """A `Send` event was recorded some time after the one before, maybe by a clock that is behind."""
-        self.clock_ms += pause
-        arrival = (self.clock_ms - delay, self.clock_ms, SETTLE_MS)
-        self.table.advance_feedback_path(*arrival)
-        self.model.advance_feedback_path(*arrival)
-        self.path = stored_path(self.path, *arrival)
+    @rule(at_ms=st.sampled_from([0, SETTLE_MS, SETTLE_MS + 60_001]), heard=st.booleans())
+    def mark(self, at_ms: int, heard: bool) -> None:
+        """An event has come, or was thrown away."""
+        self.steps += 1
+        if heard:
+            self.table.mark(heard_marker(self.steps, at_ms, 2_000_000_000))
+        else:
+            self.table.mark(discarded_marker(str(self.steps), at_ms, 2_000_000_000))
+        self.model.markers.append((Sign.HEARD if heard else Sign.DISCARDED, at_ms))
 
     @rule(target=workers, key=KEYS, token=st.sampled_from("abcdefgh"))
     def begin_anew(self, key: NotificationKey, token: str) -> Worker:
@@ -239,28 +304,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def items_are_the_models(self) -> None:
         items = stored_items(self.client, self.table_name)
-        path = items.pop(FEEDBACK_PATH_KEY, None)
+        markers = [key for key in items if key.order_key in ("~heard", "~discarded")]
+        assert len(markers) == len(self.model.markers)
+        for key in markers:
+            del items[key]
         audits = [key for key in items if key.order_key == AUDIT_ORDER_KEY]
         assert len(audits) == self.given_up
         for key in audits:
             del items[key]
         assert items == self.model.items
-        if self.path is None:
-            assert path is None
-        else:
-            assert path == {
-                "watermark_ms": self.path.watermark_ms,
-                "recorded_at_ms": self.path.recorded_at_ms,
-                "alive_since_ms": self.path.alive_since_ms,
-            }
-
-    @invariant()
-    def stored_path_claims_no_more_than_was_noted(self) -> None:
-        """It is not written for every event: what it lacks may only make a worker wait longer."""
-        if self.path and self.model.path:
-            assert 0 <= self.model.path.watermark_ms - self.path.watermark_ms < PATH_STEP_MS
-            assert 0 <= self.model.path.recorded_at_ms - self.path.recorded_at_ms < PATH_STEP_MS
-            assert self.path.alive_since_ms >= self.model.path.alive_since_ms
 
 
 def test_table_does_what_the_model_does(client: Any) -> None:

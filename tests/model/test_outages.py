@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from notifications.email_types import EmailTypes
+from notifications.evidence import ResendAfterSilence, SettlingRules, Sign
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
-from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
-from notifications.ledger import NOT_ACCEPTED, Claim, SesEvent, Status, Verdict
+from notifications.ledger import Choice, Claim, Record, SesEvent, Settled, Settlement, Status, Verdict
 from notifications.mailer import Sent
 from notifications.order_event import Notification
 from notifications.queues import QueueRecord
@@ -30,10 +30,11 @@ from tests.support.memory_ledger import MemoryLedger
 from tests.templates.model import template
 
 SETTLE = timedelta(minutes=15)
+SETTLE_MS = SETTLE // timedelta(milliseconds=1)
+DECISION_MS = 3_600_000
 TIMEOUT = timedelta(seconds=60)
 ORDER_EVERY = timedelta(minutes=10)
-"""One order in so much time; that is also how often the feedback path shows that it is alive: more often than
-once in a settle window."""
+"""One order in so much time: around each there are others within a settle window."""
 FEEDBACK_DELAY = timedelta(seconds=2)
 TYPES = EmailTypes()
 EMAIL = RenderedEmail("subject", "html", "text", "Shop", "support@example.com")
@@ -56,7 +57,8 @@ class Due:
 class World:
     """The system and what is around it, with a clock of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: ResendAfterSilence = ResendAfterSilence.ANSWERED) -> None:
+        self.policy = policy
         self.now = START
         self.due: list[Due] = []
         self.numbers = iter(range(10**9))
@@ -66,9 +68,12 @@ class World:
         self.dead_letters: list[str] = []
         self.expired = 0
         self.held_events: list[Callable[[], None]] = []
+        self.waiting_for_a_person: list[str] = []
+        self.settled: set[NotificationKey] = set()
         self.ses: Callable[[], Failure | None] = lambda: None
         self.ledger_is_down = False
         self.feedback_is_down = False
+        self.events_are_lost = False
         self.use_case = SendEmail(
             types=TYPES,
             renderer=self,
@@ -76,11 +81,12 @@ class World:
             mailer=self,
             pacer=self,
             dead_letters=self,
-            feedback_path=self.feedback_path,
+            feedback_waits=lambda: bool(self.held_events),
             policy=Policy(
                 maximum_event_age=timedelta(hours=72),
                 record_retention=timedelta(days=365),
-                settle_window_ms=SETTLE // timedelta(milliseconds=1),
+                settling=SettlingRules(SETTLE_MS, DECISION_MS, self.policy),
+                max_receives=MAX_RECEIVE_COUNT,
                 recipient_hash_key="key",
                 deadlines=Deadlines.of_function(60),
             ),
@@ -131,7 +137,7 @@ class World:
         return 0.0
 
     def put(self, body: str, field: str, reason: str, email_type: str, correlation_id: str | None) -> None:
-        self.dead_letters.append(body)
+        (self.waiting_for_a_person if field == "(outcome)" else self.dead_letters).append(body)
 
     def render(self, notification: Notification) -> RenderedEmail:
         return EMAIL
@@ -155,24 +161,26 @@ class World:
 
     def deliver_event(self, key: NotificationKey, attempt: int, sent_at: datetime) -> None:
         if self.feedback_is_down:
-            self.held_events.append(lambda: self.deliver_event(key, attempt, sent_at))
+            if not self.events_are_lost:
+                self.held_events.append(lambda: self.deliver_event(key, attempt, sent_at))
             return
-        event = SesEvent(f"send-{attempt}", Status.SENT, "message", "now", "now", {})
+        event = SesEvent(f"send-{attempt}", attempt, Status.SENT, f"message-{attempt}", "now", "now", {})
         self.ledger.record_event(key, event)
-        self.ledger.advance_feedback_path(ms(sent_at), ms(self.now), SETTLE // timedelta(milliseconds=1))
+        if self.policy is ResendAfterSilence.ALL:
+            self.ledger.markers.append((Sign.HEARD, ms(sent_at)))
 
     def feedback_returns(self) -> None:
-        """The newest event comes first: the worst order for the watermark."""
+        """The newest event comes first: the worst order for who takes it for the only one."""
         self.feedback_is_down = False
-        for number, event in enumerate(reversed(self.held_events)):
+        held, self.held_events = self.held_events, []
+        for number, event in enumerate(reversed(held)):
             self.at(self.now + number * timedelta(seconds=1), event)
-        self.held_events.clear()
 
     # The ledger
 
-    def claim(self, key: NotificationKey, claim: Claim) -> Verdict:
+    def claim(self, key: NotificationKey, claim: Claim, found: Record | None) -> Verdict:
         self.check_ledger()
-        return self.ledger.claim(key, claim)
+        return self.ledger.claim(key, claim, found)
 
     def record_result(self, key: NotificationKey, result: Any) -> Verdict:
         self.check_ledger()
@@ -181,12 +189,31 @@ class World:
     def find(self, key: NotificationKey) -> Any:
         return self.ledger.find(key)
 
-    def feedback_path(self) -> FeedbackPath | None:
-        return self.ledger.feedback_path()
+    def signs(self, around_ms: int, settle_window_ms: int) -> tuple[tuple[Sign, int], ...]:
+        return self.ledger.signs(around_ms, settle_window_ms)
 
     def check_ledger(self) -> None:
         if self.ledger_is_down:
             raise LedgerUnavailableError(Failure(Certainty.LATER, "ThrottlingException"))
+
+    # A person
+
+    def settle_what_is_undecided(self) -> int:
+        """Decide on each by what SES has accepted, as message insights tell; their number."""
+        undecided = 0
+        for key, item in self.ledger.items.items():
+            if (
+                item["status"] == Status.SENDING
+                and ms(self.now) > item["send_by_ms"] + SETTLE_MS + DECISION_MS
+            ):
+                choice = Choice.SENT if self.accepted[key] else Choice.SEND_AGAIN
+                now_ms = ms(self.now)
+                wish = Settlement(
+                    choice, item["attempt"], item["token"], now_ms, "now", "operator", "why", SETTLE_MS
+                )
+                assert self.ledger.settle(key, wish) == Settled()
+                undecided += 1
+        return undecided
 
     def assert_each_order_was_sent_once(self) -> None:
         assert self.published > 0
@@ -194,7 +221,7 @@ class World:
         assert set(self.accepted.values()) == {1}
         assert self.dead_letters == []
         assert self.expired == 0
-        assert not [item for item in self.ledger.items.values() if item["status"] in NOT_ACCEPTED]
+        assert not [item for item in self.ledger.items.values() if not Status(item["status"]).is_accepted]
 
 
 def ms(moment: datetime) -> int:
@@ -218,8 +245,9 @@ def world() -> World:
     "answer",
     [
         pytest.param(refusing(Certainty.LATER, "EndpointConnectionError"), id="unreachable"),
-        pytest.param(refusing(Certainty.UNKNOWN, "InternalFailure"), id="answers-5xx"),
-        pytest.param(refusing(Certainty.UNKNOWN, "answer lost"), id="accepts-but-answers-are-lost"),
+        pytest.param(refusing(Certainty.ANSWERED, "InternalFailure"), id="answers-5xx"),
+        pytest.param(refusing(Certainty.ANSWERED, "answer lost"), id="accepts-but-answers-5xx"),
+        pytest.param(refusing(Certainty.UNANSWERED, "answer lost"), id="accepts-but-answers-are-lost"),
         pytest.param(refusing(Certainty.CONFIGURATION, "AccountSuspendedException"), id="suspended"),
     ],
 )
@@ -257,38 +285,95 @@ def test_outage_that_nobody_ends_leaves_every_order_in_the_dead_letter_queue(wor
     assert world.expired == 0
 
 
-def test_two_hours_without_feedback_double_nothing_though_answers_are_lost(world: World) -> None:
-    """Every third answer is lost meanwhile, and the newest of the late events comes first."""
+IN_DOUBT = [Certainty.ANSWERED, Certainty.UNANSWERED]
+
+
+def every_third(certainty: Certainty, code: str) -> Callable[[], Failure | None]:
     counter = iter(range(10**6))
+    return lambda: Failure(certainty, code) if next(counter) % 3 == 0 else None
+
+
+@pytest.mark.parametrize("certainty", IN_DOUBT)
+@pytest.mark.parametrize("policy", ResendAfterSilence)
+def test_two_hours_without_feedback_double_nothing_though_answers_are_lost(
+    certainty: Certainty, policy: ResendAfterSilence
+) -> None:
+    """Every third answer is lost meanwhile, and the newest of the late events comes first."""
+    world = World(policy)
+    world.publish_for(timedelta(hours=40))
     world.feedback_is_down = True
-    world.ses = lambda: Failure(Certainty.UNKNOWN, "answer lost") if next(counter) % 3 == 0 else None
+    world.ses = every_third(certainty, "answer lost")
     world.run_for(timedelta(hours=2))
     world.ses = lambda: None
     world.feedback_returns()
     world.run_for(timedelta(hours=44))
+    assert world.settle_what_is_undecided() == 0
     world.assert_each_order_was_sent_once()
 
 
-def test_two_hours_without_feedback_lose_nothing_though_calls_never_arrive(world: World) -> None:
-    counter = iter(range(10**6))
+def test_two_hours_without_feedback_lose_nothing_though_ses_answers_with_errors(world: World) -> None:
     world.feedback_is_down = True
-    world.ses = lambda: Failure(Certainty.UNKNOWN, "never arrived") if next(counter) % 3 == 0 else None
+    world.ses = every_third(Certainty.ANSWERED, "never taken")
     world.run_for(timedelta(hours=2))
     world.ses = lambda: None
     world.feedback_returns()
     world.run_for(timedelta(hours=44))
+    assert world.settle_what_is_undecided() == 0
     world.assert_each_order_was_sent_once()
     assert sum(item["resends"] for item in world.ledger.items.values()) > 0
 
 
-def test_feedback_that_never_returns_sends_nothing_twice(world: World) -> None:
+def test_calls_that_never_arrive_wait_for_a_person_and_are_sent_when_that_one_wants_it(world: World) -> None:
+    world.ses = every_third(Certainty.UNANSWERED, "never arrived")
+    world.run_for(timedelta(hours=2))
+    world.ses = lambda: None
+    world.run_for(timedelta(hours=12))
+    assert world.settle_what_is_undecided() == 4
+    world.run_for(timedelta(hours=30))
+    world.assert_each_order_was_sent_once()
+
+
+def test_shop_that_sends_again_needs_nobody_when_calls_never_arrive() -> None:
+    world = World(ResendAfterSilence.ALL)
+    world.publish_for(timedelta(hours=30))
+    world.run_for(timedelta(hours=1))
+    world.ses = every_third(Certainty.UNANSWERED, "never arrived")
+    world.run_for(timedelta(hours=2))
+    world.ses = lambda: None
+    world.run_for(timedelta(hours=30))
+    assert world.settle_what_is_undecided() == 0
+    world.assert_each_order_was_sent_once()
+
+
+@pytest.mark.parametrize("certainty", IN_DOUBT)
+def test_destination_that_loses_all_events_for_hours_makes_no_second_email(
+    world: World, certainty: Certainty
+) -> None:
+    """Disabled, or its topic refuses: the events of two hours never come, nor do some answers."""
+    world.feedback_is_down = world.events_are_lost = True
+    world.ses = every_third(certainty, "answer lost")
+    world.run_for(timedelta(hours=2))
+    world.ses = lambda: None
+    world.feedback_is_down = world.events_are_lost = False
+    world.run_for(timedelta(hours=44))
+    assert set(world.accepted.values()) == {1}
+    assert world.settle_what_is_undecided() == 4
+    world.run_for(timedelta(days=1))
+    world.assert_each_order_was_sent_once()
+
+
+@pytest.mark.parametrize("certainty", IN_DOUBT)
+def test_feedback_that_never_returns_sends_nothing_twice_and_tells_what_waits(
+    world: World, certainty: Certainty
+) -> None:
     world.feedback_is_down = True
-    world.ses = refusing(Certainty.UNKNOWN, "answer lost")
+    world.ses = refusing(certainty, "answer lost")
     world.run_for(timedelta(hours=1))
     world.ses = lambda: None
     world.run_for(timedelta(days=6))
     assert set(world.accepted.values()) == {1}
     assert world.expired == 0
+    assert len(world.waiting_for_a_person) == world.settle_what_is_undecided() == 6
 
 
 def test_two_hours_of_a_throttled_ledger_lose_and_double_nothing(world: World) -> None:
@@ -311,4 +396,5 @@ def test_ledger_that_fails_between_sending_and_recording_doubles_nothing(world: 
         world.ledger_is_down = False
         world.run_for(timedelta(hours=1))
     world.run_for(timedelta(hours=44))
+    assert world.settle_what_is_undecided() == 0
     world.assert_each_order_was_sent_once()

@@ -6,10 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from notifications import feedback_path
-from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
-from notifications.ledger_table import FEEDBACK_PATH_FRACTION
 from tests.support.memory_ledger import Item
 from tests.templates.model import template
 
@@ -48,14 +45,3 @@ def plain(attribute: Mapping[str, Any]) -> Any:
     if kind == "M":
         return {name: plain(part) for name, part in content.items()}
     return {"S": str, "N": int, "SS": set}[kind](content)
-
-
-def stored_path(
-    before: FeedbackPath | None, sent_at_ms: int, now_ms: int, settle_window_ms: int
-) -> FeedbackPath:
-    """The stored feedback path after a `Send` event: written if it moves by a step or begins anew."""
-    after = feedback_path.advance(before, sent_at_ms, now_ms, settle_window_ms)
-    if before is None or after.alive_since_ms != before.alive_since_ms:
-        return after
-    moved_ms = max(after.watermark_ms - before.watermark_ms, after.recorded_at_ms - before.recorded_at_ms)
-    return after if moved_ms >= settle_window_ms // FEEDBACK_PATH_FRACTION else before

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from notifications.feedback_path import FeedbackPath, advance
+from notifications.evidence import Sign
 from notifications.keys import NotificationKey
 from notifications.ledger import (
     Abandonment,
@@ -15,6 +16,7 @@ from notifications.ledger import (
     Decide,
     Record,
     SesEvent,
+    Settlement,
     Status,
     Verdict,
     Write,
@@ -36,6 +38,12 @@ def record_of(item: Item | None) -> Record | None:
         fingerprint=item["fingerprint"],
         history=frozenset(item["history"]),
         event_ids=frozenset(item.get("event_ids", ())),
+        claimed_at_ms=item.get("claimed_at_ms", 0),
+        message_id=item.get("message_id", ""),
+        duplicate_message_ids=frozenset(item.get("duplicate_message_ids", ())),
+        answer=item.get("answer", ""),
+        first_look_ms=item.get("first_look_ms"),
+        decision=item.get("decision", ""),
     )
 
 
@@ -49,19 +57,27 @@ def changed(item: Item | None, changes: Changes) -> Item:
         after["history"][changes.history_id] = dict(changes.history_entry)
     for name, member in changes.members.items():
         after[name] = after.get(name, set()) | {member}
+    for name in changes.removed:
+        after.pop(name, None)
     return after
 
 
 class MemoryLedger:
-    """A ledger for unit tests; `writes` counts the writes that were tried."""
+    """A ledger for unit tests; `writes` counts the writes that were tried.
+
+    Parameters
+    ----------
+    markers
+        Of events that were heard or discarded, with the time of the claim that each is about.
+    """
 
     def __init__(self) -> None:
         self.items: dict[NotificationKey, Item] = {}
-        self.path: FeedbackPath | None = None
+        self.markers: list[tuple[Sign, int]] = []
         self.writes = 0
 
-    def claim(self, key: NotificationKey, claim: Claim) -> Verdict:
-        return self.apply(key, claim.decide, None)
+    def claim(self, key: NotificationKey, claim: Claim, found: Record | None = None) -> Verdict:
+        return self.apply(key, claim.decide, found)
 
     def record_result(self, key: NotificationKey, result: AttemptResult) -> Verdict:
         return self.apply(key, result.decide, Record(Status.SENDING, result.attempt, result.token))
@@ -72,14 +88,23 @@ class MemoryLedger:
     def abandon(self, key: NotificationKey, abandonment: Abandonment) -> Verdict:
         return self.apply(key, abandonment.decide, self.find(key))
 
+    def settle(self, key: NotificationKey, settlement: Settlement) -> Verdict:
+        return self.apply(key, settlement.decide, self.find(key))
+
     def find(self, key: NotificationKey) -> Record | None:
         return record_of(self.items.get(key))
 
-    def feedback_path(self) -> FeedbackPath | None:
-        return self.path
+    def signs(self, around_ms: int, settle_window_ms: int) -> tuple[tuple[Sign, int], ...]:
+        awaited = [
+            (Sign.AWAITED, item["claimed_at_ms"])
+            for item in self.items.values()
+            if "open_shard" in item and Status(item["status"]).is_accepted
+        ]
+        found = [*awaited, *self.markers]
+        return tuple(sign for sign in found if abs(sign[1] - around_ms) <= settle_window_ms)
 
-    def advance_feedback_path(self, sent_at_ms: int, now_ms: int, settle_window_ms: int) -> None:
-        self.path = advance(self.path, sent_at_ms, now_ms, settle_window_ms)
+    def mark(self, marker: Mapping[str, Any]) -> None:
+        self.markers.append((Sign(marker["status"]["S"].lower()), int(marker["claimed_at_ms"]["N"])))
 
     def apply(self, key: NotificationKey, decide: Decide, assumed: Record | None) -> Verdict:
         record = assumed

@@ -13,6 +13,11 @@ WITH_PUBLISHER = deploy("prod", PublisherPrincipalArns="arn:aws:iam::44445555666
 ROOT_PRINCIPAL = f"arn:aws:iam::{ACCOUNT}:root"
 RESOURCES = resources_of(STACKS)
 CREATED = [resource.arn for resource in RESOURCES if resource.has_arn]
+CREATED += [
+    f"{table.arn}/index/{index['IndexName']}"
+    for table in resources_of(STACKS, "AWS::DynamoDB::Table")
+    for index in table.properties["GlobalSecondaryIndexes"]
+]
 IDENTITY = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{STACKS['root'].parameters['FromIdentity']}"
 
 
@@ -186,6 +191,7 @@ def test_roles_may_do_what_the_functions_do_and_no_more() -> None:
         ("sqs:GetQueueAttributes", f"{prefix}-feedback-undelivered"),
         ("dynamodb:GetItem", f"{prefix}-ledger"),
         ("dynamodb:UpdateItem", f"{prefix}-ledger"),
+        ("dynamodb:Query", "open-attempts"),
         ("ses:SendEmail", "example.com"),
         ("ses:SendEmail", prefix),
         ("ses:GetAccount", "*"),
@@ -197,7 +203,6 @@ def test_roles_may_do_what_the_functions_do_and_no_more() -> None:
     assert rights["TrackDeliveryRole"] == {
         *((f"sqs:{action}", f"{prefix}-feedback") for action in consume),
         ("sqs:SendMessage", f"{prefix}-feedback-dead-letter"),
-        ("dynamodb:GetItem", f"{prefix}-ledger"),
         ("dynamodb:PutItem", f"{prefix}-ledger"),
         ("dynamodb:UpdateItem", f"{prefix}-ledger"),
         ("logs:CreateLogStream", "*"),

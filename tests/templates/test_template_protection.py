@@ -5,6 +5,7 @@ from json import loads
 
 import pytest
 
+from notifications.ledger_table import OPEN_ATTEMPTS
 from tests.templates.model import (
     CHILDREN,
     ENVIRONMENTS,
@@ -75,14 +76,22 @@ def test_ledger_is_encrypted_recoverable_and_forgets_in_time() -> None:
     assert table.properties["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_ledger_is_keyed_by_order_and_finds_a_recipient_without_holding_an_address() -> None:
+def test_ledger_is_keyed_by_order_and_its_indexes_hold_nothing_of_a_customer() -> None:
     (table,) = resources_of(STACKS, "AWS::DynamoDB::Table")
-    (index,) = table.properties["GlobalSecondaryIndexes"]
+    recipients, attempts = table.properties["GlobalSecondaryIndexes"]
 
     assert [key["AttributeName"] for key in table.properties["KeySchema"]] == ["order_key", "notification"]
-    assert index["IndexName"] == "by_recipient"
-    assert index["KeySchema"] == [{"AttributeName": "recipient_key", "KeyType": "HASH"}]
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert recipients["IndexName"] == "by_recipient"
+    assert recipients["KeySchema"] == [{"AttributeName": "recipient_key", "KeyType": "HASH"}]
+    assert recipients["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert attempts["IndexName"] == OPEN_ATTEMPTS
+    assert attempts["KeySchema"] == [
+        {"AttributeName": "open_shard", "KeyType": "HASH"},
+        {"AttributeName": "claimed_at_ms", "KeyType": "RANGE"},
+    ]
+    assert set(attempts["Projection"]["NonKeyAttributes"]) == {
+        *("status", "attempt", "send_by_ms", "answer", "decision")
+    }
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -1,10 +1,13 @@
 """The times fit together: an outage loses nothing, and no record is forgotten before its order event is."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifications.overdue import OUTCOME_LIFE, REPORTED_DAYS, SEND_QUEUE_LIFE
 from notifications.queues import ATTRIBUTE_LENGTH
 from notifications.sending import BACKOFF_CAP_SECONDS, FEEDBACK_BACKOFF_CAP_SECONDS, backoff_seconds
+from notifications.tracking import HEARD_LIFE
 from tests.templates.model import ENVIRONMENTS, deploy, resources_of, template
 
 HOUR, DAY = 3600, 86400
@@ -100,16 +103,33 @@ def test_unknown_attempt_waits_long_enough_for_its_event_on_aws(environment: str
 
 
 @pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "local"])
-def test_probes_leave_no_silence_of_a_settle_window_in_which_feedback_would_be_unproven(
-    environment: str,
-) -> None:
-    """Orders that wait for their back-off after an error included: at most the schedule's retries."""
+def test_probes_are_emails_of_which_events_come_before_and_after_every_attempt(environment: str) -> None:
+    """What an attempt without an answer needs before it is made again, where a shop wants that.
+
+    Orders that wait for their back-off after an error included: at most the schedule's retries.
+    """
     stacks = deploy(environment, ProbeMinutes=str(template("root")["Parameters"]["ProbeMinutes"]["MaxValue"]))
     schedule = stacks["sending"].resources["ProbeSchedule"].properties
     minutes = int(schedule["ScheduleExpression"].removeprefix("rate(").removesuffix(" minutes)"))
     latest = minutes + schedule["FlexibleTimeWindow"]["MaximumWindowInMinutes"]
 
     assert 60 * latest < int(stacks["root"].parameters["SettleWindowSeconds"])
+
+
+def test_message_that_waits_for_a_person_is_set_aside_by_the_function_before_sqs_does_it() -> None:
+    variables = template("sending")["Resources"]["SendEmailFunction"]["Properties"]["Environment"][
+        "Variables"
+    ]
+
+    assert (
+        int(variables["SEND_QUEUE_MAX_RECEIVES"]) == QUEUES["SendQueue"]["RedrivePolicy"]["maxReceiveCount"]
+    )
+
+
+def test_marker_of_an_event_that_came_outlives_every_order_that_may_be_sent_again() -> None:
+    oldest_hours = template("root")["Parameters"]["MaximumEventAgeHours"]["MaxValue"]
+
+    assert timedelta(hours=oldest_hours) < HEARD_LIFE
 
 
 def test_settle_window_fits_into_the_retries_many_times() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from notifications.email_types import EmailTypes
+from notifications.evidence import ResendAfterSilence
 from notifications.keys import notification_key
 from notifications.ledger import Record, Status, Write
 from notifications.order_event import parse
@@ -51,6 +52,9 @@ SETTINGS = SendSettings(
     maximum_event_age_hours=72,
     record_retention_days=30,
     settle_window_seconds=900,
+    decision_after_minutes=60,
+    resend_after_silence=ResendAfterSilence.ANSWERED,
+    send_queue_max_receives=250,
     send_maximum_concurrency=2,
     ses_rate_share_percent=80,
     ses_fallback_rate_per_second=1.0,
@@ -113,6 +117,10 @@ def test_order_of_other_content_than_the_one_that_was_sent_is_left_for_somebody_
     judged = redriven(EVENT, record(Status.DELIVERED, "other content"))
     assert judged.fate is Fate.LEAVE
     assert "with other content" in judged.text
+
+
+def test_order_of_other_content_than_the_one_that_failed_is_redriven() -> None:
+    assert redriven(EVENT, record(Status.FAILED, "other content")).fate is Fate.REDRIVE
 
 
 def test_order_that_the_newest_code_refuses_is_left_with_the_field_and_the_reason() -> None:

@@ -78,8 +78,8 @@ def test_message_is_tried_again_when_ses_says_later(code: str, status: int) -> N
 @pytest.mark.parametrize(
     ("code", "status"), [("InternalFailure", 500), ("ServiceUnavailable", 503), ("x", 408)]
 )
-def test_outcome_is_unknown_when_the_server_failed(code: str, status: int) -> None:
-    assert classify(answer(code, status)).certainty is Certainty.UNKNOWN
+def test_message_is_very_probably_not_taken_when_the_server_failed(code: str, status: int) -> None:
+    assert classify(answer(code, status)).certainty is Certainty.ANSWERED
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_outcome_is_unknown_when_the_server_failed(code: str, status: int) -> No
         (raised.ConnectTimeoutError(endpoint_url="u"), Certainty.LATER),
         (raised.EndpointConnectionError(endpoint_url="u"), Certainty.LATER),
         (raised.ProxyConnectionError(proxy_url="u"), Certainty.LATER),
-        (raised.ReadTimeoutError(endpoint_url="u"), Certainty.UNKNOWN),
-        (raised.ConnectionClosedError(endpoint_url="u"), Certainty.UNKNOWN),
-        (raised.SSLError(endpoint_url="u", error=OSError("e")), Certainty.UNKNOWN),
-        (raised.HTTPClientError(error="e"), Certainty.UNKNOWN),
-        (raised.ResponseStreamingError(error="e"), Certainty.UNKNOWN),
+        (raised.ReadTimeoutError(endpoint_url="u"), Certainty.UNANSWERED),
+        (raised.ConnectionClosedError(endpoint_url="u"), Certainty.UNANSWERED),
+        (raised.SSLError(endpoint_url="u", error=OSError("e")), Certainty.UNANSWERED),
+        (raised.HTTPClientError(error="e"), Certainty.UNANSWERED),
+        (raised.ResponseStreamingError(error="e"), Certainty.UNANSWERED),
         (raised.NoCredentialsError(), Certainty.CONFIGURATION),
         (raised.ParamValidationError(report="r"), Certainty.CONFIGURATION),
-        (RuntimeError("of something that botocore does not wrap"), Certainty.UNKNOWN),
+        (RuntimeError("of something that botocore does not wrap"), Certainty.UNANSWERED),
     ],
 )
 def test_only_what_fails_before_the_request_goes_out_is_a_clear_no(

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim, SesEvent, Verdict
 from notifications.tracking import EventOutcome, TrackDelivery, Tracked
@@ -69,7 +70,8 @@ class SetAside:
 def handled(body: str) -> tuple[Tracked, MemoryLedger, SetAside]:
     """What becomes of a message, on a ledger that has one notification that is under way."""
     store, dead_letters = StrictLedger(), SetAside()
-    store.claim(KEY, Claim(0, "2026-11-24T06:00:00.000Z", 1, "token", "content", 900_000))
+    rules = SettlingRules(900_000, 3_600_000, ResendAfterSilence.ANSWERED)
+    store.claim(KEY, Claim(0, "2026-11-24T06:00:00.000Z", 1, "token", "content", rules, KEY.open_shard))
     return TrackDelivery(store, dead_letters, 900_000, now=lambda: NOW).handle(body), store, dead_letters
 
 

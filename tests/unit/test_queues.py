@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from notifications.feedback_path import FeedbackPath
 from notifications.queues import (
     BATCH_SIZE,
     BackOff,
     DeadLetterQueue,
     QueueRecord,
-    feedback_path_reader,
     handle_concurrently,
     messages_in,
+    messages_waiting,
     records,
 )
 
@@ -117,27 +116,11 @@ def test_dead_letter_keeps_the_body_and_names_the_reason_within_sqs_limits() -> 
     assert len(call["MessageAttributes"]["error_reason"]["StringValue"]) == 256
 
 
-def test_feedback_path_says_whether_events_wait_in_any_of_its_queues() -> None:
-    path = FeedbackPath(1, 1, 1)
-    for counts, waiting in ((({}), False), ({"dead-letters": 1}, True)):
-        read = feedback_path_reader(lambda: path, FakeSqs(counts), ["queue", "dead-letters"])  # type: ignore[arg-type]
-        assert read() == FeedbackPath(1, 1, 1, waiting=waiting)
-
-
-def test_feedback_queues_are_looked_at_before_the_path_is_read() -> None:
-    order: list[str] = []
-    sqs = FakeSqs()
-
-    def get_queue_attributes(*_: Any, **__: Any) -> dict[str, Any]:
-        order.append("queues")
-        return {"Attributes": {}}
-
-    def read() -> None:
-        order.append("path")
-
-    sqs.get_queue_attributes = get_queue_attributes  # type: ignore[method-assign]
-    feedback_path_reader(read, sqs, ["queue"])()  # type: ignore[arg-type]
-    assert order == ["queues", "path"]
+@pytest.mark.parametrize("holding", ["queue", "dead-letters", "undelivered"])
+def test_messages_wait_if_any_of_the_queues_holds_one(holding: str) -> None:
+    queues = ["queue", "dead-letters", "undelivered"]
+    assert not messages_waiting(FakeSqs(), queues)  # type: ignore[arg-type]
+    assert messages_waiting(FakeSqs({holding: 1}), queues)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("state", ["", "NotVisible", "Delayed"])

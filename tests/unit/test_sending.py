@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from notifications.email_types import EmailTypes
+from notifications.evidence import ResendAfterSilence, SettlingRules, Sign
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
-from notifications.feedback_path import FeedbackPath
 from notifications.keys import NotificationKey
-from notifications.ledger import SesEvent, Status
+from notifications.ledger import Choice, SesEvent, Settled, Settlement, Status
 from notifications.mailer import Sent
 from notifications.probe import ADDRESS, smoke_address
 from notifications.queues import QueueRecord
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.sending import (
     BACKOFF_CAP_SECONDS,
+    CLOCK_SKEW_MARGIN_MS,
     Deadlines,
     Outcome,
     Policy,
@@ -33,6 +34,12 @@ from tests.support.memory_ledger import MemoryLedger
 TYPES = EmailTypes()
 RENDERER = Renderer()
 SETTLE = timedelta(minutes=15)
+DECISION = timedelta(hours=1)
+RULES = SettlingRules(
+    SETTLE // timedelta(milliseconds=1), DECISION // timedelta(milliseconds=1), ResendAfterSilence.ANSWERED
+)
+MAX_RECEIVES = 250
+MOMENT = timedelta(milliseconds=1)
 TIMEOUT = timedelta(seconds=60)
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 CORRELATION_ID = "checkout-4711"
@@ -91,7 +98,8 @@ class Given:
         self.slept: list[float] = []
         self.renderer: Any = RENDERER
         self.tokens = iter(f"token-{n}" for n in range(10**6))
-        self.path: FeedbackPath | None = None
+        self.feedback_waits: Callable[[], bool] = lambda: False
+        self.rules = RULES
 
     def receive(self, body: str | None = None, receive_count: int = 1) -> Result:
         send = SendEmail(
@@ -101,11 +109,12 @@ class Given:
             mailer=self.ses,
             pacer=self,
             dead_letters=self.dead_letters,
-            feedback_path=lambda: self.path,
+            feedback_waits=self.feedback_waits,
             policy=Policy(
                 maximum_event_age=timedelta(hours=72),
                 record_retention=timedelta(days=30),
-                settle_window_ms=SETTLE // timedelta(milliseconds=1),
+                settling=self.rules,
+                max_receives=MAX_RECEIVES,
                 recipient_hash_key="key",
                 deadlines=Deadlines.of_function(60),
             ),
@@ -131,9 +140,21 @@ class Given:
         [item] = self.ledger.items.values()
         return item
 
-    def prove_feedback(self, *, waiting: bool = False) -> None:
-        self.ledger.path = FeedbackPath(self.ms(self.now), self.ms(self.now), 0)
-        self.path = replace(self.ledger.path, waiting=waiting)
+    def record_event(self, kind: Status = Status.SENT, attempt: int = 1, message_id: str = "m") -> None:
+        """An event comes of the only notification."""
+        [key] = self.ledger.items
+        event = SesEvent(f"{kind}-{attempt}", attempt, kind, message_id, "now", "now", {})
+        self.ledger.record_event(key, event)
+
+    def pass_settle_window(self) -> None:
+        self.now += TIMEOUT + timedelta(milliseconds=CLOCK_SKEW_MARGIN_MS) + SETTLE + MOMENT
+
+    def look_twice(self, body: str | None = None) -> Result:
+        """Receive the message when the settle window has passed, and again for the second look."""
+        self.pass_settle_window()
+        assert self.receive(body).outcome is Outcome.IN_FLIGHT
+        self.now += timedelta(minutes=1)
+        return self.receive(body)
 
     @staticmethod
     def ms(moment: datetime) -> int:
@@ -149,7 +170,8 @@ def refusal(certainty: Certainty) -> Failure:
     return Failure(certainty, "SomeCode")
 
 
-LOST_ANSWER = Failure(Certainty.UNKNOWN, "accepted, answer lost")
+LOST_ANSWER = Failure(Certainty.UNANSWERED, "accepted, answer lost")
+ERROR = Failure(Certainty.ANSWERED, "InternalFailure")
 
 
 def test_order_becomes_one_recorded_email(given: Given) -> None:
@@ -182,11 +204,27 @@ def test_same_order_is_sent_once_when_it_is_published_three_times(given: Given) 
     assert len(given.ses.accepted) == 1
 
 
-def test_same_order_with_other_content_is_a_duplicate_and_named_so(given: Given) -> None:
+CORRECTED = order(customer={"email": "ada@example.org", "name": "Ada"})
+
+
+def test_same_order_with_other_content_is_a_mismatch_and_acknowledged(given: Given) -> None:
     given.receive()
-    result = given.receive(order(total={"amount": "1.00", "currency": "USD"}))
-    assert result.outcome is Outcome.DUPLICATE
-    assert "other content" in result.detail
+    address = given.item()["recipient"]
+    result = given.receive(CORRECTED)
+    assert (result.outcome, result.retry_after_seconds) == (Outcome.MISMATCH, None)
+    assert "notify resend" in result.detail
+    assert (given.item()["mismatches"], given.item()["recipient"]) == (1, address)
+    assert len(given.ses.accepted) == 1
+
+
+@pytest.mark.parametrize("certainty", [Certainty.LATER, Certainty.NEVER])
+def test_record_names_the_address_that_was_mailed_when_it_was_corrected_before(
+    given: Given, certainty: Certainty
+) -> None:
+    given.ses.script = [refusal(certainty)]
+    given.receive()
+    assert given.receive(CORRECTED).outcome is Outcome.ACCEPTED
+    assert (given.item()["recipient"], given.item()["attempt"]) == ("ada@example.org", 2)
 
 
 @pytest.mark.parametrize("certainty", [Certainty.LATER, Certainty.CONFIGURATION])
@@ -214,48 +252,203 @@ def test_message_comes_back_when_a_refusal_for_good_could_not_be_recorded(given:
     assert given.receive().retry_after_seconds is not None
 
 
-def test_unknown_outcome_is_not_sent_again_when_an_event_shows_that_ses_has_it(given: Given) -> None:
-    given.ses.script = [LOST_ANSWER]
+@pytest.mark.parametrize("answer", [LOST_ANSWER, ERROR])
+def test_unknown_outcome_is_not_sent_again_when_an_event_shows_that_ses_has_it(
+    given: Given, answer: Failure
+) -> None:
+    given.ses.script = [answer]
     assert given.receive().outcome is Outcome.UNKNOWN
-    [key] = given.ledger.items
-    given.ledger.record_event(key, SesEvent("e", Status.SENT, "m", "now", "now", {}))
+    given.record_event()
     assert given.receive().outcome is Outcome.DUPLICATE
-    assert len(given.ses.accepted) == 1
 
 
-def test_unknown_outcome_waits_for_the_whole_settle_window(given: Given) -> None:
-    given.ses.script = [LOST_ANSWER]
+@pytest.mark.parametrize("answer", [LOST_ANSWER, ERROR])
+def test_unknown_outcome_waits_for_the_whole_settle_window(given: Given, answer: Failure) -> None:
+    given.ses.script = [answer]
     given.receive()
-    given.now += TIMEOUT + SETTLE
-    given.prove_feedback()
+    given.pass_settle_window()
+    given.now -= MOMENT
     assert given.receive().outcome is Outcome.IN_FLIGHT
+    assert "first_look_ms" not in given.item()
 
 
-def test_unknown_outcome_is_never_sent_again_while_feedback_is_dead(given: Given) -> None:
-    given.ses.script = [LOST_ANSWER]
+def test_attempt_counts_as_under_way_for_the_margin_by_which_clocks_may_differ(given: Given) -> None:
     given.receive()
-    given.now += timedelta(days=2)
-    assert given.receive().outcome is Outcome.UNPROVEN
-    assert len(given.ses.accepted) == 1
+    assert given.item()["send_by_ms"] == given.ms(START + TIMEOUT) + CLOCK_SKEW_MARGIN_MS
 
 
-def test_unknown_outcome_is_not_sent_again_while_events_wait_in_a_queue(given: Given) -> None:
-    given.ses.script = [LOST_ANSWER]
-    given.receive()
-    given.now += TIMEOUT + SETTLE + timedelta(seconds=1)
-    given.prove_feedback(waiting=True)
-    assert given.receive().outcome is Outcome.UNPROVEN
-    assert len(given.ses.accepted) == 1
+# --- answered with an error -------------------------------------------------------------------------
 
 
-def test_message_that_never_reached_ses_is_sent_again_and_counted(given: Given) -> None:
-    given.ses.script = [refusal(Certainty.UNKNOWN)]
-    given.receive()
-    given.now += TIMEOUT + SETTLE + timedelta(seconds=1)
-    given.prove_feedback()
+def test_error_of_ses_is_noted_with_one_write_more(given: Given) -> None:
+    given.ses.script = [ERROR]
     result = given.receive()
-    assert (result.outcome, result.resend, result.attempt) == (Outcome.ACCEPTED, True, 2)
+    assert (result.outcome, result.detail) == (Outcome.UNKNOWN, "answered: InternalFailure")
+    assert (given.item()["status"], given.item()["answer"]) == (Status.SENDING, "error")
+    assert given.ledger.writes == 2
+
+
+def test_error_of_ses_that_cannot_be_noted_counts_as_no_answer(given: Given) -> None:
+    given.ses.script = [ERROR]
+    given.ledger.record_result = unavailable(Certainty.LATER)  # type: ignore[method-assign]
+    assert given.receive().outcome is Outcome.UNKNOWN
+    given.pass_settle_window()
+    assert given.receive().detail.startswith("unanswered")
+
+
+def test_message_that_ses_answered_with_an_error_is_sent_again_after_two_looks_and_counted(
+    given: Given,
+) -> None:
+    given.ses.script = [ERROR]
+    given.receive()
+    result = given.look_twice()
+    assert (result.outcome, result.subject.resend, result.subject.attempt) == (Outcome.ACCEPTED, True, 2)
     assert given.item()["resends"] == 1
+
+
+def test_second_look_comes_after_a_minute(given: Given) -> None:
+    given.ses.script = [ERROR]
+    given.receive()
+    given.pass_settle_window()
+    assert given.receive().retry_after_seconds == 61
+    given.now += timedelta(minutes=1) - MOMENT
+    assert given.receive().outcome is Outcome.IN_FLIGHT
+    assert given.ses.accepted == []
+
+
+def test_nothing_is_sent_again_while_events_wait_in_a_queue(given: Given) -> None:
+    given.ses.script = [ERROR]
+    given.receive()
+    given.feedback_waits = lambda: True
+    given.pass_settle_window()
+    result = given.receive()
+    assert (result.outcome, result.awaits_decision) == (Outcome.UNDECIDED, False)
+    assert result.detail == "answered, events wait in a feedback queue"
+    assert given.ses.accepted == []
+
+
+def test_nothing_is_sent_again_while_an_email_accepted_around_it_lacks_its_event(given: Given) -> None:
+    given.ses.script = [ERROR]
+    given.receive()
+    given.receive(order(order_id="neighbour"))
+    given.pass_settle_window()
+    assert given.receive().outcome is Outcome.UNDECIDED
+    neighbour = next(key for key, item in given.ledger.items.items() if item["status"] == Status.SENT)
+    given.ledger.record_event(neighbour, SesEvent("e", 1, Status.SENT, "message-1", "now", "now", {}))
+    assert given.receive().outcome is Outcome.IN_FLIGHT
+    given.now += timedelta(minutes=1)
+    assert given.receive().outcome is Outcome.ACCEPTED
+
+
+def test_queues_are_looked_at_before_the_index(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What leaves a queue in between has been recorded by the time the index is read."""
+    looks: list[str] = []
+    given.ses.script = [ERROR]
+    given.receive()
+    given.pass_settle_window()
+    given.feedback_waits = lambda: bool(looks.append("queues"))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(given.ledger, "signs", lambda *_: looks.append("index") or ())  # type: ignore[func-returns-value]
+    given.receive()
+    assert looks == ["queues", "index"]
+
+
+def test_record_that_changes_while_evidence_is_looked_for_is_left_for_later(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken_over(*_: Any) -> tuple[()]:
+        given.item().update(token="another worker's")
+        return ()
+
+    given.ses.script = [ERROR]
+    given.receive()
+    given.pass_settle_window()
+    monkeypatch.setattr(given.ledger, "signs", taken_over)
+    assert given.receive().outcome is Outcome.DEFERRED
+    assert given.ses.accepted == []
+
+
+# --- unanswered -------------------------------------------------------------------------------------
+
+
+def test_unanswered_attempt_is_never_made_again_by_itself(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.now += timedelta(hours=70)
+    for _ in range(3):
+        given.now += timedelta(minutes=15)
+        assert given.receive().outcome is Outcome.UNDECIDED
+    assert len(given.ses.accepted) == 1
+
+
+def test_unanswered_attempt_waits_for_a_person_an_hour_after_its_settle_window(given: Given) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.pass_settle_window()
+    given.now += DECISION - MOMENT
+    assert not given.receive().awaits_decision
+    given.now += MOMENT
+    assert given.receive().awaits_decision
+
+
+def test_shop_can_have_unanswered_attempts_made_again_between_two_events(given: Given) -> None:
+    given.rules = replace(RULES, resend_after_silence=ResendAfterSilence.ALL)
+    given.ses.script = [refusal(Certainty.UNANSWERED)]
+    given.receive()
+    given.pass_settle_window()
+    assert given.receive().outcome is Outcome.UNDECIDED
+    given.ledger.markers = [(Sign.HEARD, given.ms(START) + moment) for moment in (-1, 1)]
+    assert given.receive().outcome is Outcome.IN_FLIGHT
+    given.now += timedelta(minutes=1)
+    assert given.receive().outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("receive_count", [1, 100])
+def test_message_of_an_undecided_attempt_comes_back_with_a_back_off(given: Given, receive_count: int) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.pass_settle_window()
+    wait = given.receive(receive_count=receive_count).retry_after_seconds
+    assert wait == backoff_seconds(receive_count, 0.5)
+
+
+def test_message_of_an_undecided_attempt_is_set_aside_with_its_reason_before_its_last_receive(
+    given: Given,
+) -> None:
+    given.ses.script = [LOST_ANSWER]
+    given.receive()
+    given.now += timedelta(hours=70)
+    assert given.receive(receive_count=MAX_RECEIVES - 1).retry_after_seconds
+    assert given.dead_letters.messages == []
+    result = given.receive(receive_count=MAX_RECEIVES)
+    assert (result.outcome, result.retry_after_seconds, result.awaits_decision) == (
+        Outcome.UNDECIDED,
+        None,
+        True,
+    )
+    [(body, field, reason, email_type)] = given.dead_letters.messages
+    assert (body, field, email_type) == (order(), "(outcome)", "order_confirmation")
+    assert reason.startswith("waits for a person's decision (`notify settle`): unanswered")
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=2), timedelta(hours=80)])
+def test_person_s_decision_to_send_again_is_carried_out_however_old_the_order_is(
+    given: Given, age: timedelta
+) -> None:
+    given.ses.script = [refusal(Certainty.UNANSWERED)]
+    given.receive()
+    given.now += age
+    assert given.receive().outcome is Outcome.UNDECIDED
+    [(key, item)] = given.ledger.items.items()
+    settlement = Settlement(
+        Choice.SEND_AGAIN, 1, item["token"], given.ms(given.now), "now", "operator", "why", 900_000
+    )
+    assert given.ledger.settle(key, settlement) == Settled()
+    result = given.receive()
+    assert (result.outcome, result.subject.attempt, result.subject.resend) == (Outcome.ACCEPTED, 2, True)
+    assert given.receive().outcome is Outcome.DUPLICATE
+
+
+# --- two workers, and time --------------------------------------------------------------------------
 
 
 def test_second_worker_waits_while_the_first_may_be_sending(given: Given) -> None:
@@ -321,10 +514,17 @@ def test_accepted_email_is_not_acknowledged_until_its_events_have_recorded_it(gi
     result = given.receive()
     assert (result.outcome, result.message_id) == (Outcome.ACCEPTED, "message-1")
     assert result.retry_after_seconds == BACKOFF_CAP_SECONDS
-    [key] = given.ledger.items
-    given.ledger.record_event(key, SesEvent("e", Status.SENT, "m", "now", "now", {}))
+    given.record_event(message_id="message-1")
     assert given.receive().outcome is Outcome.DUPLICATE
     assert len(given.ses.accepted) == 1
+
+
+def test_second_email_is_told_when_its_worker_reports_it(given: Given) -> None:
+    """Somebody else was thought to have been stopped, and was not."""
+    given.ses.while_sending = lambda: given.record_event(message_id="the other worker's")
+    result = given.receive()
+    assert (result.outcome, result.duplicate, result.retry_after_seconds) == (Outcome.ACCEPTED, True, None)
+    assert given.item()["duplicate_message_ids"] == {"1:message-1"}
 
 
 @pytest.mark.parametrize("certainty", [Certainty.LATER, Certainty.NEVER])
@@ -372,11 +572,18 @@ def test_old_event_is_a_duplicate_when_its_email_was_sent(given: Given) -> None:
     assert given.dead_letters.messages == []
 
 
-@pytest.mark.parametrize("answer", [LOST_ANSWER, refusal(Certainty.LATER)])
-def test_old_event_goes_to_the_dead_letters_when_it_is_not_known_to_be_sent(
-    given: Given, answer: Failure
-) -> None:
+@pytest.mark.parametrize("answer", [LOST_ANSWER, ERROR])
+def test_old_event_whose_outcome_is_unknown_waits_for_a_person(given: Given, answer: Failure) -> None:
     given.ses.script = [answer]
+    given.receive()
+    given.now += timedelta(hours=80)
+    result = given.receive()
+    assert (result.outcome, result.awaits_decision) == (Outcome.UNDECIDED, True)
+    assert given.dead_letters.messages == []
+
+
+def test_old_event_goes_to_the_dead_letters_when_it_was_not_sent(given: Given) -> None:
+    given.ses.script = [refusal(Certainty.LATER)]
     given.receive()
     given.now += timedelta(hours=80)
     assert given.receive().outcome is Outcome.REFUSED
@@ -447,5 +654,7 @@ def test_correlation_id_of_the_message_goes_to_ses_and_into_the_record() -> None
 def test_synthetic_order_is_told_from_those_of_customers(address: str) -> None:
     given = Given()
     of_customer = {"email": f"x{address}", "name": "Ada"}
-    assert not given.receive(order(customer=of_customer)).synthetic
-    assert given.receive(order(order_id="probe-1", customer={"email": address, "name": "Probe"})).synthetic
+    assert not given.receive(order(customer=of_customer)).subject.synthetic
+    assert given.receive(
+        order(order_id="probe-1", customer={"email": address, "name": "Probe"})
+    ).subject.synthetic

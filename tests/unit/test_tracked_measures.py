@@ -16,7 +16,9 @@ def recorded(
     kind: str, status: Status | None, outcome: EventOutcome = EventOutcome.RECORDED, **marks: Any
 ) -> Tracked:
     """An event, and what the notification became by it."""
-    ses_event = SesEvent("0a", status or Status.SENT, "m", "2026-11-24T06:00:00Z", "2026-11-24T06:00:00Z", {})
+    ses_event = SesEvent(
+        "0a", 1, status or Status.SENT, "m", "2026-11-24T06:00:00Z", "2026-11-24T06:00:00Z", {}
+    )
     event = TrackedEvent(NotificationKey("0f" * 16, "order_confirmation"), 1, kind, 0, ses_event, **marks)
     return Tracked(outcome, event, status)
 

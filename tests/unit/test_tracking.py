@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey
 from notifications.ledger import Claim
 from notifications.tracking import EventOutcome, TrackDelivery
@@ -31,7 +32,8 @@ class SetAside:
 @pytest.fixture
 def store() -> MemoryLedger:
     store = MemoryLedger()
-    store.claim(KEY, Claim(0, "2026-11-24T06:00:00.000Z", 1, "token", "content", 900_000))
+    rules = SettlingRules(900_000, 3_600_000, ResendAfterSilence.ANSWERED)
+    store.claim(KEY, Claim(0, "2026-11-24T06:00:00.000Z", 1, "token", "content", rules, KEY.open_shard))
     return store
 
 

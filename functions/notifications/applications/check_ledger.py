@@ -17,14 +17,16 @@ class Application:
 
     def __init__(self, settings: CheckSettings, clients: Clients) -> None:
         self._scan = LedgerScan(clients.dynamodb(), settings.ledger_table_name)
+        self._undecided_after = settings.undecided_after
 
     def check(self, now: datetime) -> Assessment:
         """Read the ledger; log and count what is found, which is all that is done about it."""
         entries = self._scan.entries(overdue.UNRESOLVED, overdue.tallied_since(now))
-        found = overdue.assess(entries, now)
+        found = overdue.assess(entries, now, self._undecided_after)
         _log(found, now)
         # Zero is emitted too: a day without the metric is a day without the check.
-        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, found.overdue)
+        telemetry.count(metric_names.NOTIFICATIONS_OVERDUE, found.overdue - found.undecided)
+        telemetry.count(metric_names.AWAITING_DECISION, found.undecided)
         telemetry.flush()
         return found
 

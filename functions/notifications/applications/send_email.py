@@ -9,6 +9,7 @@ from typing import Any
 from notifications import metric_names, telemetry
 from notifications.clients import Clients
 from notifications.email_types import EmailTypes
+from notifications.evidence import SettlingRules
 from notifications.ledger_table import LedgerTable
 from notifications.mailer import SesMailer
 from notifications.pacing import Pacer, SesRate
@@ -17,8 +18,8 @@ from notifications.queues import (
     DeadLetterQueue,
     Handled,
     QueueRecord,
-    feedback_path_reader,
     handle_concurrently,
+    messages_waiting,
     records,
 )
 from notifications.rendering import Renderer
@@ -59,11 +60,16 @@ class Application:
             mailer=self._mailer,
             pacer=Pacer(rate, time.monotonic),
             dead_letters=DeadLetterQueue(sqs, settings.send_dead_letter_queue_url),
-            feedback_path=feedback_path_reader(table.feedback_path, sqs, feedback_queues),
+            feedback_waits=lambda: messages_waiting(sqs, feedback_queues),
             policy=Policy(
                 maximum_event_age=timedelta(hours=settings.maximum_event_age_hours),
                 record_retention=timedelta(days=settings.record_retention_days),
-                settle_window_ms=settings.settle_window_seconds * 1000,
+                settling=SettlingRules(
+                    settings.settle_window_seconds * 1000,
+                    settings.decision_after_minutes * 60_000,
+                    settings.resend_after_silence,
+                ),
+                max_receives=settings.send_queue_max_receives,
                 recipient_hash_key=settings.recipient_hash_key,
                 deadlines=Deadlines.of_function(settings.function_timeout_seconds),
             ),
@@ -89,11 +95,15 @@ class Application:
             self._back_off.retry_after(handled.record, backoff_seconds(handled.record.receive_count, 0.5))
             return True
         result = handled.result
-        telemetry.logger.info("email", **_log_fields(handled.record, result))
-        is_counted = not (result.synthetic and result.outcome is Outcome.ACCEPTED)
+        is_noteworthy = result.duplicate or result.awaits_decision or result.outcome is Outcome.MISMATCH
+        log = telemetry.logger.warning if is_noteworthy else telemetry.logger.info
+        log("email", **_log_fields(handled.record, result))
+        is_counted = not (result.subject.synthetic and result.outcome is Outcome.ACCEPTED)
         for metric in METRICS.get(result.outcome, ()) if is_counted else ():
             telemetry.count(metric)
-        if result.resend:
+        if result.awaits_decision:
+            telemetry.count(metric_names.AWAITING_DECISION)
+        if result.subject.resend:
             # Its latency is the settle window's, by design: it is counted here instead of there.
             telemetry.count(metric_names.UNKNOWN_RESENT)
         elif result.latency_ms is not None:
@@ -113,15 +123,18 @@ def _message_fields(record: QueueRecord) -> dict[str, Any]:
 
 
 def _log_fields(record: QueueRecord, result: Result) -> dict[str, Any]:
-    fields = _message_fields(record) | {"outcome": result.outcome, "email_type": result.email_type}
-    if result.key:
-        fields |= {"order_key": result.key.order_key, "notification": result.key.notification}
+    subject = result.subject
+    fields = _message_fields(record) | {"outcome": result.outcome, "email_type": subject.email_type}
+    if subject.key:
+        fields |= {"order_key": subject.key.order_key, "notification": subject.key.notification}
     optional = {
-        "attempt": result.attempt,
-        "resend_after_unknown": result.resend,
-        "synthetic": result.synthetic,
+        "attempt": subject.attempt,
+        "resend_after_unknown": subject.resend,
+        "synthetic": subject.synthetic,
         "detail": result.detail,
         "message_id": result.message_id,
+        "duplicate": result.duplicate,
+        "awaits_decision": result.awaits_decision,
         "retry_after_seconds": result.retry_after_seconds,
         "latency_ms": result.latency_ms,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from notifications import metric_names, telemetry
 from notifications.clients import Clients
+from notifications.evidence import Doubt
 from notifications.ledger_table import LedgerTable
 from notifications.queues import BackOff, DeadLetterQueue, Handled, handle_concurrently, records
 from notifications.sending import FEEDBACK_BACKOFF_CAP_SECONDS, backoff_seconds
@@ -23,7 +24,7 @@ class Application:
         self._track = TrackDelivery(
             LedgerTable(clients.dynamodb(), settings.ledger_table_name),
             DeadLetterQueue(sqs, settings.feedback_dead_letter_queue_url),
-            settings.settle_window_seconds * 1000,
+            self._marked_window_ms(settings),
             now=lambda: datetime.now(UTC),
         )
 
@@ -31,12 +32,13 @@ class Application:
         """Handle one batch; report the messages that are to come back."""
         done = handle_concurrently(records(event), lambda record: self._track.handle(record.body))
         failures = [handled.record.id for handled in done if self._conclude(handled)]
-        try:
-            self._track.note_arrivals([handled.result for handled in done if handled.result])
-        except Exception as error:  # noqa: BLE001 - the events are recorded; the next batch notes that they arrive
-            telemetry.logger.warning("feedback_path", detail=telemetry.describe(error))
         telemetry.flush()
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failures]}
+
+    @staticmethod
+    def _marked_window_ms(settings: TrackSettings) -> int | None:
+        by_itself = settings.resend_after_silence.allows(Doubt.UNANSWERED)
+        return settings.settle_window_seconds * 1000 if by_itself else None
 
     def _conclude(self, handled: Handled[Tracked]) -> bool:
         """Log and count one event; whether it is to come back."""
@@ -47,7 +49,8 @@ class Application:
             self._back_off.retry_after(handled.record, wait)
             return True
         tracked = handled.result
-        telemetry.logger.info("event", queue_message_id=handled.record.id, **_log_fields(tracked))
+        log = telemetry.logger.warning if tracked.duplicate else telemetry.logger.info
+        log("event", queue_message_id=handled.record.id, **_log_fields(tracked))
         measured = {
             metric_names.EMAILS_DELIVERED: tracked.delivered,
             metric_names.PROBES_DELIVERED: tracked.probes_delivered,
@@ -75,5 +78,6 @@ def _log_fields(tracked: Tracked) -> dict[str, Any]:
         "correlation_id": tracked.event.correlation_id if tracked.event else "",
         "status": tracked.status,
         "detail": tracked.detail,
+        "duplicate": tracked.duplicate,
     }
     return fields | {name: content for name, content in optional.items() if content}
