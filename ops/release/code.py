@@ -13,10 +13,9 @@ from typing import Any
 from ops.tree import PROJECT
 
 OPERATIONS = {
-    "dynamodb": ("GetItem", "PutItem", "Scan", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": ("GetItem", "PutItem", "Query", "Scan", "TransactWriteItems", "UpdateItem"),
     "lambda": ("UpdateEventSourceMapping",),
     "sesv2": ("GetAccount", "SendEmail"),
-    "sns": ("Publish",),
     "sqs": ("ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"),
 }
 """The AWS operations that the functions call. Models of others are left out of the artifact: a cold start
