@@ -532,6 +532,30 @@ def test_duplicate_is_noted_once_by_events_that_come_at_the_same_time(
     assert stored_items(client, table_name)[KEY]["duplicate_message_ids"] == {"2:message-2"}
 
 
+def test_message_is_a_duplicate_when_another_becomes_known_while_it_is_decided(
+    client: Any, table_name: str, table: LedgerTable
+) -> None:
+    """Of an email that a person has called sent, and that therefore has no message id yet."""
+    table.claim(KEY, CLAIM)
+    settle(client, table_name, Choice.SENT)
+    first, second = (
+        SesEvent(message_id, 1, Status.SENT, message_id, AT, AT, {"at": AT}) for message_id in ("one", "two")
+    )
+    others = iter([first])
+
+    def after_another(call: Call, parameters: dict[str, Any]) -> Any:
+        if "attribute_not_exists(#message_id)" in parameters["ConditionExpression"]:
+            for other in others:
+                assert table.record_event(KEY, other) == EventRecorded(None)
+        return call(**parameters)
+
+    slower = LedgerTable(Between(client, "update_item", after_another), table_name)  # type: ignore[arg-type]
+
+    assert slower.record_event(KEY, second) == EventRecorded(None, duplicate=True)
+    item = stored_items(client, table_name)[KEY]
+    assert (item["message_id"], item["duplicate_message_ids"]) == ("one", {"1:two"})
+
+
 def test_order_that_is_too_old_is_decided_on_as_it_was_read(table: LedgerTable) -> None:
     table.claim(KEY, CLAIM)
     table.record_result(KEY, ledger.answered(Claimed(1, "first"), "InternalFailure", AT))
