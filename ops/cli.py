@@ -33,6 +33,7 @@ HEADINGS: dict[str, dict[str, str]] = {
     "When something is wrong": {
         "hold": "hold.hold",
         "resume": "hold.resume",
+        "settle": "settle.settle",
         "restore": "restore.restore",
         "dlq": "dlq",
         "suppression": "suppression",

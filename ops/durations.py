@@ -1,9 +1,9 @@
-"""How long back, as operators write it: `30m`, `1h`, `7d`."""
+"""Times as operators write them: how long back, `30m`, `1h`, `7d`, and moments, `2026-11-24T06:00:00Z`."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from ops.errors import InputError
 
@@ -27,3 +27,20 @@ def parse(text: str, at_most: timedelta) -> timedelta:
     if duration > at_most:
         raise InputError(f"{text} is too long ago.", f"At most {at_most.days}d can be asked for.")
     return duration
+
+
+def moment(text: str) -> datetime:
+    """A moment that is written with its offset, in UTC.
+
+    Raises
+    ------
+    InputError
+        It is none, or has no offset.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise InputError(f"{text!r} is no time.", "Write it with its offset, such as 2026-11-24T06:00:00Z.")
+    return found.astimezone(UTC)

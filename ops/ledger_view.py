@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from notifications.evidence import Doubt
+from notifications.ledger import ANSWERED_WITH_ERROR, Choice
 from notifications.times import iso
 from ops.output import table
 
@@ -30,12 +32,18 @@ FIELDS = (
     "created_at",
     "sent_at",
     "updated_at",
+    "decision",
+    "decided_by",
+    "decided_at",
+    "decision_reason",
+    "mismatches",
+    "mismatch_at",
 )
-"""What the JSON form has of each record, besides `meaning`, `next_step`, `history` and `history_more`."""
+"""What the JSON form has of each record, besides what is made of it in `as_json`."""
 
 MEANINGS = {
     "READY": "Not sent yet: it waits in the queue for the next attempt.",
-    "SENDING": "An attempt is under way, or its outcome is not known yet: it is not repeated until it is.",
+    "SENDING": "An attempt is under way, or nobody knows whether SES has taken it.",
     "FAILED": "Not sent: it was refused for good.",
     "ABANDONED": "Not sent, and not tried again: an operator has given it up.",
     "SENT": "Accepted by SES. What became of it is not known yet.",
@@ -130,6 +138,7 @@ def as_json(item: Mapping[str, Any]) -> dict[str, Any]:
         **{name: item.get(name) for name in FIELDS},
         "meaning": meaning(item),
         "next_step": next_step(item),
+        "duplicate_message_ids": _duplicates(item),
         "history": history(item),
         "history_more": _more(item),
     }
@@ -145,6 +154,9 @@ def as_table(record: Mapping[str, Any]) -> Table:
         "status": f"{record['status']}. {meaning(record)}",
         "attempts": record.get("attempt"),
         "message id": record.get("message_id"),
+        "sent twice": ", ".join(_duplicates(record)) or None,
+        "decided": _decided(record),
+        "other content": _mismatches(record),
     }
     moments = [(moment.at, moment.text) for moment in timeline(record)]
     rows = [(name, value) for name, value in facts.items() if value is not None]
@@ -163,21 +175,32 @@ def next_step(item: Mapping[str, Any]) -> str:
     """What to do about the email now."""
     status = str(item.get("status", ""))
     if status == "SENDING":
-        return _wait_for_attempt(item)
+        return _settle(item)
     known = {"order_id": item.get("order_id", "ORDER_ID"), "recipient": item.get("recipient", "ADDRESS")}
     return NEXT_STEPS.get(status, UNKNOWN_STATUS).format_map(known)
 
 
-def _wait_for_attempt(item: Mapping[str, Any]) -> str:
-    """Until when an attempt of unknown outcome waits, and for what."""
-    ends_ms = item.get("send_by_ms", 0)
-    until = (
-        f"until {iso(datetime.fromtimestamp(ends_ms / 1000, UTC))}" if ends_ms else "for its attempt to end"
-    )
+def doubt(item: Mapping[str, Any]) -> Doubt:
+    """Why it is not certain whether SES has the message of a record that is SENDING."""
+    return Doubt.ANSWERED if item.get("answer") == ANSWERED_WITH_ERROR else Doubt.UNANSWERED
+
+
+def _settle(item: Mapping[str, Any]) -> str:
+    """By what, and until when, it is decided whether an attempt has to be made again."""
+    if item.get("decision") == Choice.SEND_AGAIN:
+        return (
+            f"{item['decided_by']} has decided at {item['decided_at']} to send it again: it waits for its "
+            "order event. If no queue has it, publish it again with `notify publish FILE`, however old it is."
+        )
+    ends = iso(datetime.fromtimestamp(item.get("send_by_ms", 0) / 1000, UTC))
+    if doubt(item) is Doubt.ANSWERED:
+        what = "SES answered with an error: it is tried again by itself, unless something speaks against it"
+    else:
+        what = "SES may have it: it is never sent again by itself"
+    settle = f"`notify settle {item.get('order_id', 'ORDER_ID')}`"
     return (
-        f"Wait {until}: SES may have it until then. If no event says so within the settle window "
-        "(15 minutes) after that, it is tried again, but only while feedback is known to arrive. If it "
-        "stays: runbook docs/runbooks/outcomes-missing.md; after days it is a dead letter: `notify dlq list`."
+        f"Wait until {ends}, and a settle window (15 minutes) longer for an event of SES. {what}. If it "
+        f"stays: {settle}, runbook docs/runbooks/emails-undecided.md."
     )
 
 
@@ -199,6 +222,29 @@ def timeline(item: Mapping[str, Any]) -> list[Moment]:
     if more := _more(item):
         moments.append(Moment(item["updated_at"], f"… and {more} more events"))
     return moments
+
+
+def _duplicates(item: Mapping[str, Any]) -> list[str]:
+    """Further messages of it that SES accepted, as attempt:message id."""
+    return sorted(item.get("duplicate_message_ids", ()))
+
+
+def _decided(item: Mapping[str, Any]) -> str | None:
+    """What a person has decided on its current attempt."""
+    if "decision" not in item:
+        return None
+    choice = item["decision"].replace("_", " ")
+    return f"{choice}, by {item['decided_by']} at {item['decided_at']}: {item['decision_reason']}"
+
+
+def _mismatches(item: Mapping[str, Any]) -> str | None:
+    """Orders of other content that came when nothing could be sent of them."""
+    if "mismatches" not in item:
+        return None
+    return (
+        f"came {item['mismatches']} times, last at {item['mismatch_at']}, and was not sent: `notify resend "
+        f"{item.get('order_id', 'ORDER_ID')} --event FILE --reason …` sends it to the address that is right"
+    )
 
 
 def _more(item: Mapping[str, Any]) -> int:

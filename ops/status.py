@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.hold import SendingHold
+from notifications.times import iso
+from ops import settling
 from ops.deploying.stacks import SUCCEEDED
+from ops.errors import OpsError
+from ops.function_settings import send_settings
 from ops.targets import Deployed
 
 DESCRIPTION = re.compile(r"(?P<meaning>.+)\. Severity: (?P<severity>\w+)\. Runbook: (?P<runbook>\S+)")
@@ -43,6 +48,7 @@ def look(of: Deployed, hold: SendingHold) -> list[Health]:
         "alarms": lambda: _alarms(of),
         "sending": lambda: _sending(of, hold),
         "feedback": lambda: _feedback(of),
+        "decisions": lambda: _decisions(of),
         "SES": lambda: _ses(of),
         "key": lambda: _key(of),
         "stacks": lambda: _stacks(of),
@@ -53,7 +59,7 @@ def look(of: Deployed, hold: SendingHold) -> list[Health]:
 def _seen(what: str, see: Callable[[], Iterator[Health]]) -> list[Health]:
     try:
         return list(see())
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, OpsError) as error:
         return [Health(what, False, f"cannot be seen: {error}", "docs/runbooks/key-problems.md")]
 
 
@@ -104,6 +110,20 @@ def _feedback(of: Deployed) -> Iterator[Health]:
     else:
         found = ", ".join(states) or "not there"
         yield Health("feedback", False, f"the mapping is {found}", "docs/runbooks/outcomes-missing.md")
+
+
+def _decisions(of: Deployed) -> Iterator[Health]:
+    waiting = settling.waiting(of, send_settings(of).settling, datetime.now(UTC))
+    if waiting.oldest is None:
+        yield Health("decisions", True, "no email waits for one")
+        return
+    yield Health(
+        "decisions",
+        False,
+        f"{waiting.undecided} emails wait for a person to settle whether they were sent, "
+        f"{waiting.decided} for their order event to be sent again; the oldest since {iso(waiting.oldest)}",
+        "docs/runbooks/emails-undecided.md",
+    )
 
 
 def _ses(of: Deployed) -> Iterator[Health]:

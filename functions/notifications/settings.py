@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
-from notifications.evidence import ResendAfterSilence
+from notifications.evidence import ResendAfterSilence, SettlingRules
 
 
 class SettingsError(Exception):
@@ -75,6 +75,13 @@ class SendSettings(_FromEnvironment):
     ses_rate_share_percent: int
     ses_fallback_rate_per_second: float
     function_timeout_seconds: int
+
+    @property
+    def settling(self) -> SettlingRules:
+        """What they decide about attempts in doubt."""
+        return SettlingRules(
+            self.settle_window_seconds * 1000, self.decision_after_minutes * 60_000, self.resend_after_silence
+        )
 
     @property
     def undecided_after(self) -> timedelta:

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from notifications.audit import Decision, audit_item
-from ops import targets
+from ops import ledger_decisions, targets
 from ops.audit import Reason, decision
 from ops.commands import dlq_view as view
 from ops.commands.options import NO, Env, Json, Region, Yes
-from ops.dead_letters import abandoning, handling
+from ops.dead_letters import handling
 from ops.dead_letters.handling import Planned, Tally
 from ops.dead_letters.judgement import FindRecord, Judge
 from ops.dead_letters.messages import Message, QueueName, Selection, grouped
@@ -157,8 +157,8 @@ def discard(
 ) -> None:
     """Delete messages for good and mark their notifications ABANDONED: no later copy of them is sent.
 
-    What was sent keeps its record, what may be under way is left. Exit code 1: nothing fits; 3: it was
-    interrupted, or not all messages were found again.
+    What was sent keeps its record, what may be under way is left. SES's events are recorded before they are
+    deleted. Exit code 1: nothing fits; 3: it was interrupted, or not all messages were found again.
     """
     selection = _demanded(ids, reason_is, everything=everything)
     of = targets.find(env, region)
@@ -212,11 +212,11 @@ def _discard_judge(of: Deployed, queue: QueueName, made: Decision) -> Judge:
 
     if queue.has_orders:
         return judging.OrderDiscard(judging.OrderReader(), send_settings(of), _finder(of), _now, made.reason)
-    return judging.FeedbackDiscard(judging.FeedbackRedrive(_finder(of), _now))
+    return judging.FeedbackDiscard(_finder(of), _now)
 
 
 def _finder(of: Deployed) -> FindRecord:
-    return lambda key: abandoning.find(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
+    return lambda key: ledger_decisions.find(of.aws.dynamodb, of.outputs["LedgerTableName"], key)
 
 
 def _now() -> datetime:

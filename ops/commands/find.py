@@ -20,7 +20,7 @@ from ops.targets import Deployed
 
 FINDINGS = {
     overdue.OverdueFinding.NOT_SENT: "not sent, and no longer in the queue",
-    overdue.OverdueFinding.UNDECIDED: "nobody knows whether SES has it: waits for a person's decision",
+    overdue.OverdueFinding.UNDECIDED: "nobody knows whether SES has it: `notify settle`",
     overdue.OverdueFinding.NO_OUTCOME: "accepted by SES, without an outcome",
 }
 

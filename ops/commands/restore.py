@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from notifications.audit import Decision
 from notifications.times import iso
-from ops import audit, targets
+from ops import audit, durations, targets
 from ops.audit import Reason
 from ops.commands.options import NO, Env, Json, Region, Yes
-from ops.errors import InputError
+from ops.function_logs import FunctionLogs
 from ops.output import Progress, answers, print_json, table
 from ops.restore import rules
-from ops.restore.logs import FunctionLogs
 from ops.restore.table import Merge, Merged, SideTable
 from ops.targets import Deployed, hold_of
 
@@ -45,7 +44,7 @@ def restore(
 
     Safe to interrupt: the same command goes on. Exit code 1: some records are damaged and left as they are.
     """
-    moment = _moment(to)
+    moment = durations.moment(to).replace(microsecond=0)
     of = targets.find(env, region)
     decision = audit.decision(of, reason)
     ledger_name = of.outputs["LedgerTableName"]
@@ -84,16 +83,6 @@ def _as_json(side: SideTable, merged: Merged | None) -> dict[str, Any]:
         "counts": counts,
         "damaged": merged.damaged if merged else [],
     }
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InputError(f"{text!r} is no time.", "Write it with its offset, such as 2026-11-24T06:00:00Z.")
-    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def _tell_plan(side: SideTable, logs: FunctionLogs, now: datetime) -> None:

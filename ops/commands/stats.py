@@ -10,9 +10,10 @@ import typer
 
 from notifications.ledger_scan import LedgerScan
 from notifications.times import iso
-from ops import durations, targets
+from ops import durations, settling, targets
 from ops import stats as figures
 from ops.commands.options import Env, Json, Region
+from ops.function_settings import send_settings
 from ops.output import Progress, answers, print_json, table
 from ops.stats import Stats
 
@@ -23,18 +24,24 @@ def stats(since: Since = "1h", env: Env = None, region: Region = None, as_json: 
     """Tell how many emails, how well and how fast, and what waits. CloudWatch lags by a minute or two."""
     duration = durations.parse(since, figures.LONGEST)
     of = targets.find(env, region)
-    found = figures.collect(
-        of.aws.client("cloudwatch"), of.aws.sqs, of.name, of.outputs, datetime.now(UTC), duration
-    )
+    now = datetime.now(UTC)
+    found = figures.collect(of.aws.client("cloudwatch"), of.aws.sqs, of.name, of.outputs, now, duration)
     reasons: dict[str, int] = {}
     if found.numbers["failed"]:
         with Progress().doing("reading the ledger"):
             scan = LedgerScan(of.aws.dynamodb, of.outputs["LedgerTableName"])
             reasons = figures.failed_reasons(scan, found.since)
+    waiting = settling.waiting(of, send_settings(of).settling, now)
     if as_json:
-        print_json(_as_json(found) | {"failed_reasons": reasons})
+        counts = {"undecided": waiting.undecided, "awaiting_order_event": waiting.decided}
+        print_json(_as_json(found) | counts | {"failed_reasons": reasons})
     else:
-        answers().print(table(f"since {iso(found.since)}", "", "rate", rows=_rows(found, reasons)))
+        rows = [
+            *_rows(found, reasons),
+            ("undecided now: wait for `notify settle`", f"{waiting.undecided:,}", ""),
+            ("settled now: wait for their order event", f"{waiting.decided:,}", ""),
+        ]
+        answers().print(table(f"since {iso(found.since)}", "", "rate", rows=rows))
 
 
 def _as_json(stats: Stats) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.audit import Decision, audit_item
 from notifications.ledger import Abandoned
+from notifications.ledger_table import LedgerTable
 from notifications.times import iso
-from ops import audit
-from ops.dead_letters.abandoning import abandon
+from ops import audit, ledger_decisions
 from ops.dead_letters.judgement import Fate, Judge, Judgement
 from ops.dead_letters.messages import Message, Selection
 from ops.dead_letters.queue import BATCH_SIZE, LEAST_VISIBILITY_SECONDS, Queue
@@ -152,11 +152,13 @@ def redriving(queue: Queue) -> Act:
 
 
 def discarding(queue: Queue, of: Deployed, decision: Decision) -> Act:
-    """Gives notifications up in the ledger, then deletes their messages. Each has an audit item.
+    """Gives notifications up in the ledger, or records events there, then deletes the messages.
 
-    A crash in between leaves the message: the next discard finds its record ABANDONED, and deletes it.
+    Each has an audit item. A crash in between leaves the message: the next discard finds that it is in the
+    ledger, and deletes it.
     """
     client: DynamoDBClient = of.aws.dynamodb
+    table = LedgerTable(client, of.outputs["LedgerTableName"])
 
     def act(message: Message, judgement: Judgement) -> Fate:
         facts = _facts(message, judgement)
@@ -164,14 +166,19 @@ def discarding(queue: Queue, of: Deployed, decision: Decision) -> Act:
             return Fate.LEAVE
         if judgement.key and judgement.abandonment:
             item = audit_item("dlq discard", decision, **facts)
-            verdict = abandon(
-                client, of.outputs["LedgerTableName"], judgement.key, judgement.abandonment, item
+            verdict = ledger_decisions.record(
+                client, of.outputs["LedgerTableName"], judgement.key, judgement.abandonment.decide, item
             )
             if not isinstance(verdict, Abandoned):
                 # Somebody has just begun on it, or an event has just said that it was sent.
                 return Fate.LEAVE
         else:
             audit.record(of, "dlq discard", decision, **facts)
+            with ledger_decisions.explaining():
+                if judgement.key and judgement.event:
+                    table.record_event(judgement.key, judgement.event)
+                if judgement.marker:
+                    table.mark(judgement.marker)
         queue.delete(message)
         return judgement.fate
 

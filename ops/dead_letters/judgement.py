@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from notifications.keys import NotificationKey
-from notifications.ledger import Abandonment, Record, Status
+from notifications.ledger import Abandonment, Record, SesEvent, Status
 from ops.dead_letters.messages import Message
 
 FindRecord: TypeAlias = Callable[[NotificationKey], Record | None]
@@ -19,6 +19,7 @@ class Fate(StrEnum):
 
     REDRIVE = "redriven"
     ABANDON = "abandoned"
+    RECORD = "recorded"
     DELETE = "deleted"
     LEAVE = "left"
 
@@ -35,6 +36,10 @@ class Judgement:
         Of its notification, if the message tells which that is, and of its record, if there is one.
     abandonment
         How the notification is abandoned, if that is its fate.
+    event
+        What is recorded, if that is its fate.
+    marker
+        What the ledger is to say of it besides.
     """
 
     fate: Fate
@@ -42,6 +47,8 @@ class Judgement:
     key: NotificationKey | None = None
     status: Status | None = None
     abandonment: Abandonment | None = None
+    event: SesEvent | None = None
+    marker: Mapping[str, Any] | None = None
 
 
 class Judge(Protocol):

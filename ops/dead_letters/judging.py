@@ -12,7 +12,20 @@ from datetime import UTC, datetime, timedelta
 from notifications import ses_events
 from notifications.email_types import EmailTypes
 from notifications.keys import NotificationKey
-from notifications.ledger import Abandonment, AlreadyHandled, InFlight, Record, Status
+from notifications.ledger import (
+    Abandonment,
+    AlreadyHandled,
+    Claim,
+    Claimed,
+    InFlight,
+    Mismatch,
+    Status,
+    TooOld,
+    Undecided,
+    Verdict,
+    Write,
+)
+from notifications.ledger_table import discarded_marker
 from notifications.order_event import InvalidOrderEventError, Notification, parse
 from notifications.rendering import Renderer, RenderingError
 from notifications.sending import key_of, record_attributes
@@ -21,6 +34,10 @@ from notifications.settings import SendSettings
 from notifications.times import epoch_ms, iso
 from ops.dead_letters.judgement import Fate, FindRecord, Judgement
 from ops.dead_letters.messages import Message
+
+MARKER_LIFE = timedelta(days=60)
+"""So long the ledger says that an event was discarded which nobody could read: as long as an order can wait
+in queues and redrives, which is also the shortest time that records are kept."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +96,47 @@ class OrderRedrive:
         status = record.status if record else None
         if order.refusal:
             return Judgement(Fate.LEAVE, f"would be refused again: {order.refusal}", key, status)
-        is_corrected = record and record.fingerprint != notification.fingerprint
-        if record and not (record.status.is_unsent or (record.status is Status.FAILED and is_corrected)):
-            return _handled(record, notification, key)
-        hours = self.settings.maximum_event_age_hours
-        if self.now() - notification.occurred_at > timedelta(hours=hours):
-            text = f"too old: {notification.occurred_at_field} is more than {hours} h ago"
-            return Judgement(Fate.LEAVE, text, key, status)
-        text = "will be sent"
-        if status is Status.SENDING:
-            text = "will be sent, unless SES has it: the outcome of an attempt is not known yet"
-        return Judgement(Fate.REDRIVE, text, key, status)
+        step = self._claim(notification, key).decide(record)
+        fate, text = self._told(step.verdict if isinstance(step, Write) else step, notification)
+        return Judgement(fate, text, key, status)
+
+    def _claim(self, notification: Notification, key: NotificationKey) -> Claim:
+        """The claim that a worker would make."""
+        now = self.now()
+        return Claim(
+            now_ms=epoch_ms(now),
+            at=iso(now),
+            send_by_ms=epoch_ms(now),
+            token="nobody's",  # noqa: S106
+            fingerprint=notification.fingerprint,
+            rules=self.settings.settling,
+            open_shard=key.open_shard,
+            too_old=now - notification.occurred_at > timedelta(hours=self.settings.maximum_event_age_hours),
+        )
+
+    def _told(self, verdict: Verdict, notification: Notification) -> tuple[Fate, str]:
+        match verdict:
+            case Claimed(resend=True):
+                return Fate.REDRIVE, "will be sent again, as somebody has decided"
+            case Claimed():
+                return Fate.REDRIVE, "will be sent"
+            case TooOld():
+                hours = self.settings.maximum_event_age_hours
+                return Fate.LEAVE, f"too old: {notification.occurred_at_field} is more than {hours} h ago"
+            case AlreadyHandled(status):
+                return Fate.DELETE, f"{_ended(status)}: skipped, deleted as done"
+            case Mismatch(status):
+                text = "but with other content: nothing would be sent; look at it, then discard it"
+                return Fate.LEAVE, f"{_ended(status)}, {text}"
+            case Undecided():
+                return Fate.LEAVE, f"waits for a person's decision: `notify settle {notification.order_id}`"
+        return Fate.REDRIVE, "will be sent, unless SES has it: the outcome of an attempt is not known yet"
 
 
-def _handled(record: Record, notification: Notification, key: NotificationKey) -> Judgement:
-    was_sent = record.status.is_accepted
-    said = f"already sent ({record.status})" if was_sent else f"ended before, unsent ({record.status})"
-    if record.fingerprint != notification.fingerprint:
-        text = f"{said}, but with other content: nothing would be sent; look at it, then discard it"
-        return Judgement(Fate.LEAVE, text, key, record.status)
-    return Judgement(Fate.DELETE, f"{said}: skipped, deleted as done", key, record.status)
+def _ended(status: Status) -> str:
+    if status is Status.SENDING:
+        return f"may have been sent ({status})"
+    return f"already sent ({status})" if status.is_accepted else f"ended before, unsent ({status})"
 
 
 @dataclass(frozen=True)
@@ -195,13 +233,29 @@ class OrderDiscard:
 
 @dataclass(frozen=True)
 class FeedbackDiscard:
-    """Judges SES events that are to be discarded: they have no record of their own."""
+    """Judges SES events that are to be discarded: what can be recorded is, before they are deleted."""
 
-    redrive: FeedbackRedrive
+    find: FindRecord
+    now: Callable[[], datetime]
 
     def __call__(self, message: Message) -> Judgement:
-        """What is lost with it."""
-        judged = self.redrive(message)
-        lost = judged.fate is Fate.REDRIVE
-        text = "deleted, and what it says is lost: redriven, it would be recorded" if lost else "deleted"
-        return Judgement(Fate.DELETE, text, judged.key, judged.status)
+        """What is recorded of it, or lost with it."""
+        now = self.now()
+        try:
+            event = ses_events.read(message.body, iso(now))
+        except ForeignEventError as error:
+            return Judgement(Fate.DELETE, f"deleted: not about one of our emails: {error}")
+        except UnreadableEventError as error:
+            text = (
+                f"deleted: {error}. It may be about any email: none of around then that SES answered with an "
+                "error is sent again by itself"
+            )
+            expires_at = int((now + MARKER_LIFE).timestamp())
+            marker = discarded_marker(message.id, epoch_ms(message.waiting_since), expires_at)
+            return Judgement(Fate.DELETE, text, marker=marker)
+        record = self.find(event.key)
+        if record is None:
+            return Judgement(Fate.DELETE, "deleted: there is no such notification (any more)", event.key)
+        if record.has_event(event.event.id):
+            return Judgement(Fate.DELETE, "deleted: recorded already", event.key, record.status)
+        return Judgement(Fate.RECORD, "recorded, then deleted", event.key, record.status, event=event.event)

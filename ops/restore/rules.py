@@ -6,7 +6,6 @@ ever takes anything back: a record that is there is only moved up, by the ledger
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from notifications.audit import AUDIT_ORDER_KEY
 from notifications.keys import NotificationKey
 from notifications.ledger import SesEvent, Status
 from notifications.times import iso
+from ops.function_logs import fields_of
 
 Item = Mapping[str, Any]
 """In DynamoDB's notation."""
@@ -124,7 +124,7 @@ def read_logs(lines: Iterable[tuple[int, str]]) -> dict[NotificationKey, Known]:
     """
     found: dict[NotificationKey, Known] = {}
     for at_ms, line in lines:
-        fields = _fields(line)
+        fields = fields_of(line)
         status = _status(fields)
         if status is None:
             continue
@@ -136,16 +136,6 @@ def read_logs(lines: Iterable[tuple[int, str]]) -> dict[NotificationKey, Known]:
             status = known.status
         found[key] = Known(status, str(fields["message_id"]), sent_at, email_type)
     return found
-
-
-def _fields(line: str) -> Mapping[str, Any]:
-    if not line.startswith("{"):
-        return {}
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def _status(fields: Mapping[str, Any]) -> Status | None:

@@ -372,9 +372,12 @@ def test_feedback_that_nobody_can_read_is_discarded_with_an_audit_item(of: Deplo
     result = notify("discard", "--queue", "feedback", "--all", "--reason", "Noise", "--yes", "--json")
 
     assert json.loads(result.stdout)["done"]["deleted"] == 1
-    [item] = of.aws.dynamodb.scan(TableName=of.outputs["LedgerTableName"])["Items"]
+    items = of.aws.dynamodb.scan(TableName=of.outputs["LedgerTableName"])["Items"]
+    by_kind = {item["order_key"]["S"]: item for item in items}
+    assert by_kind.keys() == {"~audit", "~discarded"}
+    item = by_kind["~audit"]
     assert (item["action"], item["reason"]) == ({"S": "dlq discard"}, {"S": "Noise"})
-    assert item["queue_message_id"] == {"S": id_}
+    assert item["queue_message_id"] == by_kind["~discarded"]["notification"] == {"S": id_}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from notifications.ledger import Status
 from notifications.ledger_table import LedgerTable
 from notifications.times import iso
 from ops.errors import InputError, OpsError
-from ops.restore.logs import FunctionLogs
+from ops.function_logs import FunctionLogs
 from ops.restore.rules import Known, as_record
 from ops.restore.table import Merge, SideTable
 from ops.targets import Deployed

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from notifications.hold import Held
+from notifications.times import epoch_ms, iso
 from ops import status
 from ops.status import Health
 from ops.targets import Deployed
+from tests.functional.test_ops_settle import VARIABLES
 
 NAME = "shop-prod"
-OUTPUTS = {"SendEmailMappingId": "id", "TrackDeliveryFunctionName": "track", "KeyArn": "key"}
+OUTPUTS = {
+    "SendEmailFunctionName": "send",
+    "SendEmailMappingId": "id",
+    "TrackDeliveryFunctionName": "track",
+    "KeyArn": "key",
+    "LedgerTableName": "ledger",
+}
 
 
 @dataclass
@@ -30,6 +38,7 @@ class Account:
     stacks: dict[str, str] = field(default_factory=lambda: {NAME: "UPDATE_COMPLETE"})
     on_hold: Held | None = None
     locked: bool = False
+    open_attempts: list[dict[str, Any]] = field(default_factory=list)
 
     def client(self, _: str) -> Account:
         return self
@@ -55,6 +64,17 @@ class Account:
     def get_account(self) -> dict[str, Any]:
         quota = {"SentLast24Hours": 10.0, "Max24HourSend": 50_000.0}
         return {"EnforcementStatus": "HEALTHY", "SendingEnabled": True, "SendQuota": quota} | self.ses
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        return {"FunctionName": FunctionName, "Environment": {"Variables": VARIABLES}}
+
+    @property
+    def dynamodb(self) -> Account:
+        return self
+
+    def query(self, ExpressionAttributeValues: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        shard = ExpressionAttributeValues[":shard"]["S"]
+        return {"Items": [item for item in self.open_attempts if item["order_key"]["S"][0] == shard]}
 
     def describe_key(self, KeyId: str) -> dict[str, Any]:  # noqa: N803
         return {"KeyMetadata": {"KeyState": self.key}}
@@ -83,6 +103,14 @@ def look(account: Account) -> list[Health]:
     return status.look(of, account)  # type: ignore[arg-type]
 
 
+def in_doubt(shard: str, ago: timedelta, **texts: str) -> dict[str, Any]:
+    """An entry of the index of open attempts."""
+    moment = {"N": str(epoch_ms(datetime.now(UTC) - ago))}
+    names = {"order_key": shard * 32, "notification": "order_confirmation", "status": "SENDING"} | texts
+    entry = {name: {"S": text} for name, text in names.items()}
+    return {**entry, "claimed_at_ms": moment, "send_by_ms": moment, "attempt": {"N": "1"}}
+
+
 def unhealthy(account: Account) -> list[tuple[str, str]]:
     return [(finding.what, finding.runbook) for finding in look(account) if not finding.is_healthy]
 
@@ -90,7 +118,15 @@ def unhealthy(account: Account) -> list[tuple[str, str]]:
 def test_all_is_well_when_everything_is_as_it_should_be() -> None:
     found = look(Account())
 
-    assert [finding.what for finding in found] == ["alarms", "sending", "feedback", "SES", "key", "stacks"]
+    assert [finding.what for finding in found] == [
+        "alarms",
+        "sending",
+        "feedback",
+        "decisions",
+        "SES",
+        "key",
+        "stacks",
+    ]
     assert all(finding.is_healthy and not finding.runbook for finding in found)
 
 
@@ -157,3 +193,25 @@ def test_earlier_rollback_is_told_but_is_no_reason_to_worry() -> None:
 
     assert f"after a rollback of {NAME}" in found[-1].detail
     assert found[-1].is_healthy
+
+
+def test_emails_that_wait_for_a_person_are_told_with_the_oldest_and_their_page() -> None:
+    hours = [timedelta(hours=hour) for hour in (30, 20, 10)]
+    account = Account(
+        open_attempts=[
+            in_doubt("a", hours[1]),
+            in_doubt("b", hours[0]),
+            in_doubt("c", hours[2], decision="send_again"),
+            in_doubt("d", timedelta(minutes=20)),
+            in_doubt("e", hours[0], status="SENT"),
+        ]
+    )
+
+    [decisions] = [finding for finding in look(account) if finding.what == "decisions"]
+
+    assert not decisions.is_healthy
+    assert decisions.runbook == "docs/runbooks/emails-undecided.md"
+    assert "2 emails wait for a person" in decisions.detail
+    assert "1 for their order event" in decisions.detail
+    oldest_ms = int(account.open_attempts[1]["claimed_at_ms"]["N"])
+    assert iso(datetime.fromtimestamp(oldest_ms / 1000, UTC)) in decisions.detail

@@ -37,7 +37,7 @@ from notifications.ledger import (
     Write,
 )
 from notifications.ledger_table import LedgerTable, expressions
-from ops.dead_letters.abandoning import abandon
+from ops import ledger_decisions
 from tests.ledger.conftest import MOST_WORKERS
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
@@ -215,7 +215,7 @@ def test_what_workers_claim_while_a_person_gives_it_up_is_either_sent_or_given_u
 
         verdicts = at_once(
             *(patient_claimer(table, key, replace(CLAIM, token=f"worker {number}")) for number in range(4)),
-            partial(abandon, client, table_name, key, wish, audit),
+            partial(ledger_decisions.record, client, table_name, key, wish.decide, audit),
         )
 
         record = table.find(key)

@@ -38,7 +38,7 @@ from notifications.ledger import (
     Write,
 )
 from notifications.ledger_table import LedgerTable, discarded_marker, expressions, heard_marker
-from ops.dead_letters.abandoning import abandon
+from ops import ledger_decisions
 from tests.support.documented_events import KINDS, documented_event
 from tests.support.ledger_table import create_ledger_table, primary_key, stored_items
 from tests.support.memory_ledger import MemoryLedger
@@ -223,7 +223,7 @@ class LedgerMachine(RuleBasedStateMachine):
             attributes={"order_id": "A-1001", "recipient_key": "1e" * 16, "expires_at": 1_800_000_000},
         )
         audit = audit_item("discard", Decision("operator", datetime.fromtimestamp(0, UTC), "cancelled"))
-        verdict = abandon(self.client, self.table_name, key, wish, audit)
+        verdict = ledger_decisions.record(self.client, self.table_name, key, wish.decide, audit)
         assert verdict == self.model.abandon(key, wish)
         self.given_up += isinstance(verdict, Abandoned)
 

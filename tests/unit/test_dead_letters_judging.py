@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,13 +12,14 @@ import pytest
 from notifications.email_types import EmailTypes
 from notifications.evidence import ResendAfterSilence
 from notifications.keys import notification_key
-from notifications.ledger import Record, Status, Write
+from notifications.ledger import ANSWERED_WITH_ERROR, Choice, Record, Status, Write
 from notifications.order_event import parse
 from notifications.rendering import RenderedEmail, Renderer, RenderingError
 from notifications.settings import SendSettings
 from notifications.times import epoch_ms
-from ops.dead_letters.judgement import Fate, Judge, Judgement
+from ops.dead_letters.judgement import Fate, Judgement
 from ops.dead_letters.judging import (
+    MARKER_LIFE,
     FeedbackDiscard,
     FeedbackRedrive,
     OrderDiscard,
@@ -91,10 +91,33 @@ def test_order_that_was_not_sent_is_redriven(known: Record | None) -> None:
     assert redriven(EVENT, known) == Judgement(Fate.REDRIVE, "will be sent", KEY, status)
 
 
-def test_attempt_of_unknown_outcome_is_redriven_for_the_ledger_to_settle() -> None:
-    judged = redriven(EVENT, record(Status.SENDING))
+IN_DOUBT = record(Status.SENDING)
+ANSWERED = replace(IN_DOUBT, answer=ANSWERED_WITH_ERROR)
+TO_BE_SENT_AGAIN = replace(IN_DOUBT, decision=Choice.SEND_AGAIN)
+OLD = EVENT | {"ordered_at": "2026-11-01T06:00:00Z"}
+
+
+@pytest.mark.parametrize("known", [ANSWERED, replace(IN_DOUBT, send_by_ms=epoch_ms(NOW))])
+def test_attempt_that_may_be_settled_by_itself_is_redriven_for_that(known: Record) -> None:
+    judged = redriven(EVENT, known)
     assert judged.fate is Fate.REDRIVE
     assert "unless SES has it" in judged.text
+
+
+@pytest.mark.parametrize(("body", "known"), [(EVENT, IN_DOUBT), (OLD, ANSWERED)])
+def test_order_that_waits_for_a_person_is_left_and_says_for_which_command(body: Any, known: Record) -> None:
+    known = replace(known, fingerprint=parse(json.dumps(body), NOW, EmailTypes()).fingerprint)
+    judged = redriven(body, known)
+    assert judged.fate is Fate.LEAVE
+    assert judged.text == f"waits for a person's decision: `notify settle {EVENT['order_id']}`"
+
+
+@pytest.mark.parametrize("body", [EVENT, OLD])
+def test_order_that_a_person_wants_sent_again_is_redriven_however_old_it_is(body: Any) -> None:
+    judged = redriven(body, TO_BE_SENT_AGAIN)
+    assert judged == Judgement(
+        Fate.REDRIVE, "will be sent again, as somebody has decided", KEY, Status.SENDING
+    )
 
 
 @pytest.mark.parametrize("status", SENT_AND_ABOVE)
@@ -201,18 +224,19 @@ def test_record_of_an_order_given_up_is_as_complete_as_any_other() -> None:
 # --- feedback ---------------------------------------------------------------------------------------
 
 FEEDBACK = QueueName.FEEDBACK
+FOREIGN = '{"eventType": "Send", "mail": {"tags": {}}}'
 
 
-def feedback(body: str, known: Record | None, judge: Callable[[FeedbackRedrive], Judge]) -> Judgement:
-    return judge(FeedbackRedrive({KEY: known}.get, lambda: NOW))(message(body, FEEDBACK))
+def feedback(body: str, known: Record | None) -> Judgement:
+    return FeedbackRedrive({KEY: known}.get, lambda: NOW)(message(body, FEEDBACK))
 
 
-def as_it_is(redrive: FeedbackRedrive) -> Judge:
-    return redrive
+def discarded_feedback(body: str, known: Record | None) -> Judgement:
+    return FeedbackDiscard({KEY: known}.get, lambda: NOW)(message(body, FEEDBACK))
 
 
 def test_event_that_is_not_recorded_is_redriven() -> None:
-    judged = feedback(DELIVERY, record(Status.SENT), as_it_is)
+    judged = feedback(DELIVERY, record(Status.SENT))
     assert judged == Judgement(Fate.REDRIVE, "will be recorded", KEY, Status.SENT)
 
 
@@ -220,7 +244,7 @@ def test_event_that_is_recorded_is_deleted_as_done() -> None:
     event, _ = read_event(DELIVERY, NOW)
     assert event is not None
     known = replace(record(Status.DELIVERED), history=frozenset({event.event.id}))
-    assert feedback(DELIVERY, known, as_it_is).fate is Fate.DELETE
+    assert feedback(DELIVERY, known).fate is Fate.DELETE
 
 
 @pytest.mark.parametrize(
@@ -228,17 +252,35 @@ def test_event_that_is_recorded_is_deleted_as_done() -> None:
     [
         pytest.param(DELIVERY, "an orphan", id="its-notification-is-gone"),
         pytest.param("no JSON", "would be refused again", id="not-an-event"),
-        pytest.param(
-            '{"eventType": "Send", "mail": {"tags": {}}}', "not about one of our emails", id="not-ours"
-        ),
+        pytest.param(FOREIGN, "not about one of our emails", id="not-ours"),
     ],
 )
 def test_event_that_would_change_nothing_is_left(body: str, text: str) -> None:
-    judged = feedback(body, None, as_it_is)
+    judged = feedback(body, None)
     assert judged.fate is Fate.LEAVE
     assert judged.text.startswith(text)
 
 
-def test_event_that_would_be_recorded_is_discarded_with_a_warning() -> None:
-    assert "is lost" in feedback(DELIVERY, record(Status.SENT), FeedbackDiscard).text
-    assert "is lost" not in feedback(DELIVERY, None, FeedbackDiscard).text
+def test_event_that_is_discarded_is_recorded_all_the_same() -> None:
+    judged = discarded_feedback(DELIVERY, record(Status.SENDING))
+    assert (judged.fate, judged.key, judged.marker) == (Fate.RECORD, KEY, None)
+    assert judged.event is not None
+    assert judged.event.status is Status.DELIVERED
+
+
+def test_event_that_changes_nothing_is_discarded_without_a_trace() -> None:
+    event, _ = read_event(DELIVERY, NOW)
+    assert event is not None
+    recorded = replace(record(Status.DELIVERED), history=frozenset({event.event.id}))
+    for body, known in ((DELIVERY, None), (DELIVERY, recorded), (FOREIGN, None)):
+        judged = discarded_feedback(body, known)
+        assert (judged.fate, judged.event, judged.marker) == (Fate.DELETE, None, None)
+
+
+def test_event_that_nobody_can_attribute_is_noted_when_it_is_discarded() -> None:
+    judged = discarded_feedback("no JSON", None)
+    assert judged.fate is Fate.DELETE
+    assert judged.marker is not None
+    assert judged.marker["claimed_at_ms"] == {"N": str(epoch_ms(NOW))}
+    assert judged.marker["expires_at"] == {"N": str(int((NOW + MARKER_LIFE).timestamp()))}
+    assert "none of around then" in judged.text

@@ -9,7 +9,6 @@ from typing import Any
 from notifications import metric_names, telemetry
 from notifications.clients import Clients
 from notifications.email_types import EmailTypes
-from notifications.evidence import SettlingRules
 from notifications.ledger_table import LedgerTable
 from notifications.mailer import SesMailer
 from notifications.pacing import Pacer, SesRate
@@ -64,11 +63,7 @@ class Application:
             policy=Policy(
                 maximum_event_age=timedelta(hours=settings.maximum_event_age_hours),
                 record_retention=timedelta(days=settings.record_retention_days),
-                settling=SettlingRules(
-                    settings.settle_window_seconds * 1000,
-                    settings.decision_after_minutes * 60_000,
-                    settings.resend_after_silence,
-                ),
+                settling=settings.settling,
                 max_receives=settings.send_queue_max_receives,
                 recipient_hash_key=settings.recipient_hash_key,
                 deadlines=Deadlines.of_function(settings.function_timeout_seconds),

@@ -1,9 +1,8 @@
-"""Giving a notification up in DynamoDB: with its audit item or not at all, whoever else writes meanwhile."""
+"""A person's decision in DynamoDB: with its audit item or not at all, whoever else writes meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +14,7 @@ from notifications.evidence import ResendAfterSilence, SettlingRules
 from notifications.keys import NotificationKey
 from notifications.ledger import Abandoned, Abandonment, AlreadyHandled, Claim, Claimed, InFlight, Status
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable
-from ops import ledger_view
-from ops.dead_letters.abandoning import abandon
+from ops import ledger_decisions, ledger_view
 from ops.errors import OpsError
 from tests.support.ledger_table import stored_items
 
@@ -65,7 +63,7 @@ def audits(client: Any, table_name: str) -> int:
 
 
 def test_what_is_given_up_has_a_whole_record_and_an_audit_item(client: Any, table_name: str) -> None:
-    assert abandon(client, table_name, KEY, GIVE_UP, AUDIT) == Abandoned()
+    assert ledger_decisions.record(client, table_name, KEY, GIVE_UP.decide, AUDIT) == Abandoned()
     assert stored_items(client, table_name)[KEY] == {
         "order_id": "A-1001",
         "expires_at": 1_800_000_000,
@@ -90,9 +88,11 @@ def test_find_tells_why_it_was_given_up() -> None:
 
 
 def test_what_is_given_up_twice_is_noted_once(client: Any, table_name: str) -> None:
-    abandon(client, table_name, KEY, GIVE_UP, AUDIT)
+    ledger_decisions.record(client, table_name, KEY, GIVE_UP.decide, AUDIT)
     other = audit_item("dlq discard", Decision("another", datetime(2026, 11, 25, tzinfo=UTC), "again"))
-    assert abandon(client, table_name, KEY, GIVE_UP, other) == AlreadyHandled(Status.ABANDONED)
+    assert ledger_decisions.record(client, table_name, KEY, GIVE_UP.decide, other) == AlreadyHandled(
+        Status.ABANDONED
+    )
     assert audits(client, table_name) == 1
 
 
@@ -100,7 +100,7 @@ def test_worker_that_claims_at_the_last_moment_wins(client: Any, table_name: str
     def claim() -> None:
         assert isinstance(LedgerTable(client, table_name).claim(KEY, CLAIM), Claimed)
 
-    verdict = abandon(racing(client, claim), table_name, KEY, GIVE_UP, AUDIT)
+    verdict = ledger_decisions.record(racing(client, claim), table_name, KEY, GIVE_UP.decide, AUDIT)
     assert verdict == InFlight(CLAIM.send_by_ms + GIVE_UP.settle_window_ms)
     assert stored_items(client, table_name)[KEY]["status"] == "SENDING"
     assert audits(client, table_name) == 0
@@ -113,7 +113,10 @@ def test_other_transaction_on_the_record_is_waited_for(client: Any, table_name: 
         if conflicts:
             raise conflicts.pop()
 
-    assert abandon(racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT) == Abandoned()
+    assert (
+        ledger_decisions.record(racing(client, conflict), table_name, KEY, GIVE_UP.decide, AUDIT)
+        == Abandoned()
+    )
 
 
 def test_record_that_never_rests_is_told_of(client: Any, table_name: str) -> None:
@@ -124,7 +127,7 @@ def test_record_that_never_rests_is_told_of(client: Any, table_name: str) -> Non
         raise _cancelled("TransactionConflict")
 
     with pytest.raises(OpsError, match="keeps changing"):
-        abandon(racing(client, conflict), table_name, KEY, GIVE_UP, AUDIT)
+        ledger_decisions.record(racing(client, conflict), table_name, KEY, GIVE_UP.decide, AUDIT)
     assert len(tries) == CONTENTION_LIMIT
 
 
@@ -133,12 +136,12 @@ def test_error_that_is_no_race_is_raised(client: Any, table_name: str) -> None:
         raise _cancelled("ProvisionedThroughputExceeded")
 
     with pytest.raises(ClientError):
-        abandon(racing(client, throttle), table_name, KEY, GIVE_UP, AUDIT)
+        ledger_decisions.record(racing(client, throttle), table_name, KEY, GIVE_UP.decide, AUDIT)
 
 
 def test_table_that_is_not_there_is_told_of_with_what_to_do(client: Any) -> None:
     with pytest.raises(OpsError, match="refused"):
-        abandon(client, "no-such-table", KEY, replace(GIVE_UP, attributes={}), AUDIT)
+        ledger_decisions.record(client, "no-such-table", KEY, GIVE_UP.decide, AUDIT)
 
 
 def _cancelled(code: str) -> ClientError:

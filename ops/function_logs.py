@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,15 +19,16 @@ MARGIN = timedelta(minutes=5)
 
 
 class FunctionLogs:
-    """The logs of the functions that send, and that record what became of it, since a moment."""
+    """The logs of the functions that send, and that record what became of it, of a time."""
 
-    def __init__(self, of: Deployed, since: datetime) -> None:
+    def __init__(self, of: Deployed, since: datetime, until: datetime | None = None) -> None:
         self._logs = of.aws.client("logs")
         functions = of.aws.client("lambda")
         self._settings = [
             functions.get_function_configuration(FunctionName=of.outputs[output]) for output in FUNCTIONS
         ]
         self._since = since - MARGIN
+        self._until = {"endTime": epoch_ms(until + MARGIN)} if until else {}
 
     @property
     def record_retention(self) -> timedelta:
@@ -42,7 +44,7 @@ class FunctionLogs:
         """Every line with its time in epoch milliseconds, the older first in each function's."""
         for settings in self._settings:
             pages = self._logs.get_paginator("filter_log_events").paginate(
-                logGroupName=_group(settings), startTime=epoch_ms(self._since)
+                logGroupName=_group(settings), startTime=epoch_ms(self._since), **self._until
             )
             for page in pages:
                 for event in page["events"]:
@@ -56,6 +58,17 @@ class FunctionLogs:
         group = next((one for one in found if one["logGroupName"] == name), None)
         kept_days = group.get("retentionInDays") if group else 0
         return kept_days is None or now - timedelta(days=kept_days) <= self._since
+
+
+def fields_of(line: str) -> Mapping[str, Any]:
+    """The fields of a structured line; none of any other."""
+    if not line.startswith("{"):
+        return {}
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _group(settings: dict[str, Any]) -> str:

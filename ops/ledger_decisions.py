@@ -1,14 +1,16 @@
-"""The ledger's part in dead letters: how a notification stands, and giving it up with its audit item."""
+"""What a person decides about a notification, in the ledger together with its audit item."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from notifications.failures import LedgerUnavailableError
 from notifications.keys import NotificationKey
-from notifications.ledger import Abandonment, Record, Verdict, Write
+from notifications.ledger import Decide, Record, Verdict, Write
 from notifications.ledger_table import CONTENTION_LIMIT, LedgerTable, expressions
 from ops.errors import OpsError, explained
 
@@ -25,27 +27,32 @@ def find(client: DynamoDBClient, table_name: str, key: NotificationKey) -> Recor
     OpsError
         The table can't be read.
     """
-    try:
+    with explaining():
         return LedgerTable(client, table_name).find(key)
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Say of a table that can't be read or written what is wrong, as an OpsError."""
+    try:
+        yield
     except LedgerUnavailableError as error:
         if isinstance(error.__cause__, Exception) and (failure := explained(error.__cause__)):
             raise failure from error
         raise
 
 
-def abandon(
-    client: DynamoDBClient,
-    table_name: str,
-    key: NotificationKey,
-    abandonment: Abandonment,
-    audit: dict[str, Any],
+def record(
+    client: DynamoDBClient, table_name: str, key: NotificationKey, decide: Decide, audit: dict[str, Any]
 ) -> Verdict:
-    """Give a notification up, together with its audit item: both are written, or neither.
+    """Write a decision together with its audit item: both are written, or neither.
 
     Parameters
     ----------
+    decide
+        The rule, such as `Abandonment.decide`.
     audit
-        From `notifications.audit.audit_item`; written only if the notification is given up by this.
+        From `notifications.audit.audit_item`; written only if the rule lets the decision be made.
 
     Raises
     ------
@@ -53,10 +60,10 @@ def abandon(
         Others kept changing the record.
     """
     for _ in range(CONTENTION_LIMIT):
-        step = abandonment.decide(find(client, table_name, key))
+        step = decide(find(client, table_name, key))
         if not isinstance(step, Write):
             return step
-        give_up: Any = {
+        update: Any = {
             "Update": {
                 "TableName": table_name,
                 "Key": {"order_key": {"S": key.order_key}, "notification": {"S": key.notification}},
@@ -65,7 +72,7 @@ def abandon(
         }
         note: TransactWriteItemTypeDef = {"Put": {"TableName": table_name, "Item": audit}}
         try:
-            client.transact_write_items(TransactItems=[give_up, note])
+            client.transact_write_items(TransactItems=[update, note])
         except ClientError as error:
             if not _lost_race(error):
                 raise
