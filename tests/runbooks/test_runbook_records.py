@@ -173,6 +173,42 @@ def test_overdue_notifications(site: Site) -> None:
     site.assert_sent_once([id_])
 
 
+def test_emails_undecided(site: Site) -> None:
+    """The connection to SES breaks before it has taken two emails; the message of one is lost as well."""
+    lost = {"name": "broken", "operation": "ses:SendEmail", "effect": "reset", "phase": "before", "limit": 2}
+    site.system.control.set_faults([lost])
+    begin = iso(datetime.now(UTC))
+    orders = [order_id() for _ in range(2)]
+    files = [order_file(site, id_, to=GOOD_ADDRESS) for id_ in orders]
+    for name in files:
+        publish_file(site, name)
+    site.wait_for("SENDING", orders)
+    site.wait_until_alarm("emails-undecided")
+    site.system.aws.sqs.purge_queue(QueueUrl=site.system.outputs["SendQueueUrl"])
+    site.system.enqueue((site.workspace.folder / files[1]).read_text())
+
+    values = {
+        "ORDER_ID": orders[0],
+        "ORDER_FILE": files[0],
+        "INCIDENT_FROM": begin,
+        "INCIDENT_TO": iso(datetime.now(UTC)),
+    }
+    with site.follow("emails-undecided", **values) as reader:
+        known, _, found = reader.check()
+        assert all(id_ in known for id_ in orders)
+        assert "unanswered" in known
+        assert "notify settle" in found
+        reader.verify_says_no()
+        assert "2 awaits order event" in reader.act("settle")
+        reader.verify_says_no()
+        reader.act("publish")
+        reader.verify_says_yes()
+        assert "settle" in "".join(reader.afterwards())
+    site.assert_sent_once(orders)
+    site.look_at_alarms(3 * HOUR)
+    assert site.state("emails-undecided") == "OK"
+
+
 def test_restore(site: Site) -> None:
     """A script deletes the records of a moment ago."""
     orders = site.send(3)
