@@ -77,6 +77,14 @@ def test_order_is_not_called_too_old_while_it_is_still_being_retried() -> None:
     assert default_hours * HOUR < retention("SendQueue")
 
 
+def test_event_is_kept_for_longer_than_an_order_may_be_attempted_by_itself() -> None:
+    """Else silence would be believed whose reason is that the event has expired unread."""
+    oldest_order = template("root")["Parameters"]["MaximumEventAgeHours"]["MaxValue"] * HOUR
+    feedback = ("FeedbackQueue", "FeedbackDeadLetterQueue", "FeedbackUndeliveredQueue")
+
+    assert min(map(retention, feedback)) > oldest_order
+
+
 def test_record_outlives_the_longest_way_of_its_order_event_through_the_queues() -> None:
     parameters = template("root")["Parameters"]
     oldest_event = parameters["MaximumEventAgeHours"]["MaxValue"] * HOUR
