@@ -102,6 +102,10 @@ class LedgerTable:
         """Record an event of SES."""
         return self._apply(key, event.decide, event.expects)
 
+    def record(self, key: NotificationKey, decide: Decide) -> Verdict:
+        """Make what a rule decides about the record as it is."""
+        return self._apply(key, decide, self.find(key))
+
     def find(self, key: NotificationKey) -> Record | None:
         """Read one record, consistently."""
         return _record(self._get(key))

@@ -40,6 +40,9 @@ three together."""
 
 MINIMUM_WAIT_SECONDS = 1.0
 
+UNDECIDED_FIELD = "(outcome)"
+"""In place of a field of the order event: a dead letter whose attempt waits for a person's decision."""
+
 CLOCK_SKEW_MARGIN_MS = 5_000
 """By how much the clocks of two workers may differ: an attempt counts as under way for so much longer."""
 
@@ -337,7 +340,9 @@ class SendEmail:
         if message.receive_count < self._policy.max_receives:
             return replace(result, retry_after_seconds=self._patience_seconds(message))
         reason = f"waits for a person's decision (`notify settle`): {detail}"
-        self._dead_letters.put(message.body, "(outcome)", reason, subject.email_type, message.correlation_id)
+        self._dead_letters.put(
+            message.body, UNDECIDED_FIELD, reason, subject.email_type, message.correlation_id
+        )
         return result
 
     def _conclude(

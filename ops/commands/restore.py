@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +15,12 @@ from notifications.times import iso
 from ops import audit, durations, targets
 from ops.audit import Reason
 from ops.commands.options import NO, Env, Json, Region, Yes
+from ops.dead_letters.messages import Message, QueueName
+from ops.dead_letters.queue import Queue
 from ops.function_logs import FunctionLogs
+from ops.function_settings import send_settings
 from ops.output import Progress, answers, print_json, table
-from ops.restore import rules
+from ops.restore import received, rules
 from ops.restore.table import Merge, Merged, SideTable
 from ops.targets import Deployed, hold_of
 
@@ -24,7 +29,8 @@ POLL_SECONDS, EMULATOR_POLL_SECONDS = 10.0, 0.2
 DONE = {
     "inserted": "put back, as they were",
     "moved_up": "moved up: the backup or the logs knew better",
-    "from_logs": "put back as sent: no backup has them, but the logs",
+    "from_logs": "put back as the logs tell, no backup has them",
+    "in_doubt": "put back as in doubt: received before, and nothing tells what became of them",
     "kept": "left alone: as new as the backup, or newer",
     "left_out": "left out: expired, or the system's own",
 }
@@ -70,7 +76,11 @@ def restore(
         answers().print(table(rows=[(merged.counts[name], text) for name, text in DONE.items()]))
     for key in merged.damaged:
         progress.done(f"record {key} is damaged: delete it, then run the same command again", "!")
-    progress.done("sending stays on hold: look at some orders with `notify find`, then `notify resume`", "!")
+    progress.done(
+        "sending stays on hold: look at some orders with `notify find`, then `notify resume`; what is in "
+        "doubt waits for an event or a person: `notify status`",
+        "!",
+    )
     if merged.damaged:
         raise typer.Exit(NO)
 
@@ -99,7 +109,7 @@ def _tell_plan(side: SideTable, logs: FunctionLogs, now: datetime) -> None:
         + (
             "was sent since then is learnt from the functions' logs"
             if logs.tell(now)
-            else "was in flight then would be given up (ABANDONED), since no logs tell what became of it"
+            else "waited to be sent then would wait for a person, since no logs tell what became of it"
         )
     )
     progress.done("nothing was changed; --yes does it", "!")
@@ -138,8 +148,25 @@ def _merge(
             progress.now(f"merging: {merge.done.counts.total():,} items looked at")
         progress.now("reading the functions' logs")
         merge.logged(rules.read_logs(logs.lines()))
+        merge.received(received.records(_received(of, progress), send_settings(of), now))
     progress.done("merged")
     return merge.done
+
+
+def _received(of: Deployed, progress: Progress) -> Iterator[Message]:
+    """Orders that may have been sent; waits until all that were being tried are in sight again."""
+    held = hold_of(of).held()
+    held_at = datetime.fromisoformat(held.at) if held else datetime.now(UTC)
+    waiting = Queue(of.aws.sqs, of.outputs, QueueName.SEND, source=True)
+    while (hidden := waiting.depth()[1]) > 0:
+        progress.now(f"waiting for {hidden} orders that were being tried: 15 minutes at most")
+        time.sleep(_poll_seconds(of))
+    progress.now("looking at the orders that wait")
+    for queue, is_dead in ((waiting, False), (Queue(of.aws.sqs, of.outputs, QueueName.SEND), True)):
+        with closing(queue.messages()) as messages:
+            for message in messages:
+                if received.may_have_been_sent(message, held_at, is_dead=is_dead):
+                    yield message
 
 
 def _poll_seconds(of: Deployed) -> float:

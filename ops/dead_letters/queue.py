@@ -43,12 +43,20 @@ OURS = ("error_field", "error_reason", "email_type")
 
 
 class Queue:
-    """One dead-letter queue of a deployment, and the queue in which its messages are handled."""
+    """One dead-letter queue of a deployment, and the queue in which its messages are handled.
 
-    def __init__(self, sqs: SQSClient, outputs: Mapping[str, str], name: QueueName) -> None:
+    Parameters
+    ----------
+    source
+        Look into the queue in which messages are handled instead, while nothing takes them from there.
+    """
+
+    def __init__(
+        self, sqs: SQSClient, outputs: Mapping[str, str], name: QueueName, *, source: bool = False
+    ) -> None:
         self.name = name
         self._client = sqs
-        self._url = outputs[name.output]
+        self._url = outputs[name.source_output if source else name.output]
         self._source_url = outputs[name.source_output]
         self._held: dict[str, str] = {}
 

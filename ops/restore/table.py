@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +35,7 @@ class Merged:
     Parameters
     ----------
     counts
-        Items by what was done: inserted, moved_up, kept, left_out, from_logs.
+        Items by what was done: inserted, moved_up, kept, left_out, from_logs, in_doubt.
     damaged
         Keys of records that the ledger's rules cannot read: they are left as they are.
     """
@@ -166,6 +166,11 @@ class Merge:
                     if key in live or not self._insert(_serialized(record), "from_logs"):
                         self._move_up(key, live.get(key), known[key])
 
+    def received(self, records: Iterable[dict[str, Any]]) -> None:
+        """Put attempts in doubt where there is no record of an order that was received before."""
+        for record in records:
+            self._insert(_serialized(record), "in_doubt")
+
     def _live(self, keys: list[NotificationKey]) -> dict[NotificationKey, dict[str, Any]]:
         records = ledger_lookup.get(self._client, self._table_name, keys)
         return {NotificationKey(one["order_key"], one["notification"]): one for one in records}
@@ -189,7 +194,7 @@ class Merge:
         """Move a record up to what is known; one that came to be in between is newer than that."""
         is_behind = live is not None and known is not None and rules.moves_up(live, known)
         if known is not None and is_behind:
-            self._ledger.record_event(key, rules.as_event(known, self._now))
+            self._ledger.record(key, rules.restoring(key, known, self._now))
         self.done.counts["moved_up" if is_behind else "kept"] += 1
 
     @contextmanager

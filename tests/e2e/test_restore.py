@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from ops import cli, targets
 from ops.targets import Deployed
 from tests.support.operator_process import stop_at
-from tests.support.system import FAST, STACK_NAME, System, deployed, order, wait_for
+from tests.support.system import FAST, STACK_NAME, System, deployed, order, order_id, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,82 @@ def test_lost_and_garbled_records_come_back_and_nobody_gets_a_second_email(syste
     system.wait_for_status(waiting["order_id"], "DELIVERED")
     system.wait_until_drained()
     assert [len(system.accepted(event["order_id"])) for event in (*known, waiting)] == [1] * 7
+
+
+def begin(system: System, id_: str, **fault: str | int) -> dict[str, Any]:
+    """Publish an order and wait until its email has run into this fault."""
+    event = order(id_, to=f"success+{id_}@simulator.amazonses.com")
+    system.control.set_faults(
+        [{"name": "once", "operation": "ses:SendEmail", "match": id_, "limit": 1} | fault]
+    )
+    system.publish(event)
+    wait_for("the fault", lambda: system.control.faults()[0]["hits"])
+    system.control.clear_faults()
+    return event
+
+
+def in_doubt(system: System, *events: dict[str, Any]) -> bool:
+    """Whether a person may decide on all of them."""
+    window_ms = int(FAST["SettleWindowSeconds"]) * 1000
+    records = [record for event in events for record in system.records(event["order_id"])]
+    assert {record["status"] for record in records} == {"SENDING"}
+    return all(datetime.now(UTC).timestamp() * 1000 > record["send_by_ms"] + window_ms for record in records)
+
+
+def settle(event: dict[str, Any], choice: str) -> Any:
+    return notify("settle", event["order_id"], choice, "--reason", "INC-1", "--yes")
+
+
+def test_what_is_under_way_when_the_ledger_is_lost_is_sent_once_or_waits_for_a_person(system: System) -> None:
+    """Events are silent from before the backup until sending goes on."""
+    system.control.set_ses(events_held=True)
+    ids = [order_id() for _ in range(7)]
+    unanswered = begin(system, ids[0], effect="reset", phase="before")
+    settled = begin(system, ids[1], effect="reset", phase="after")
+    again = begin(system, ids[2], effect="reset", phase="before")
+    wait_for("their windows to pass", lambda: in_doubt(system, unanswered, settled, again))
+    settle(settled, "--sent")
+    silent = send(system, "SENT")
+    answered = begin(system, ids[3], effect="error", status=500, code="InternalServiceErrorException")
+    system.wait_for_status(ids[3], "SENDING")
+    moment = end_of_this_second()
+    settle(again, "--send-again")
+    system.wait_for_status(ids[2], "SENT")
+    lost_answer = begin(system, ids[4], effect="reset", phase="after")
+    died = begin(system, ids[5], effect="kill", phase="after")
+    system.wait_for_status(ids[4], "SENDING")
+    known = (unanswered, settled, again, silent, answered, lost_answer, died)
+    notify("hold", "--reason", "records are gone")
+    for event in known:
+        lose(system, event)
+
+    done = notify("restore", "--to", moment.isoformat(), "--reason", "records are gone", "--yes", "--json")
+
+    statuses = [system.status(event["order_id"]) for event in known]
+    assert statuses == ["SENDING", "SENT", "SENT", "SENT", "SENDING", "SENDING", "SENDING"]
+    counts = json.loads(done.stdout)["counts"]
+    assert (counts["from_logs"], counts["in_doubt"]) == (1, 1)
+    [record] = system.records(ids[1])
+    assert "message_id" not in record
+    open_ones = [system.records(event["order_id"])[0] for event in known if event is not settled]
+    assert all(record["open_shard"] and record["claimed_at_ms"] for record in open_ones)
+
+    notify("resume", "--reason", "the ledger is whole again")
+    # What SES has answered with an error before the loss is no more certain than what it has not answered.
+    wait_for("their windows to pass", lambda: in_doubt(system, unanswered, answered, lost_answer, died))
+    for event, choice in (
+        (unanswered, "--send-again"),
+        (answered, "--send-again"),
+        (lost_answer, "--sent"),
+        (died, "--sent"),
+    ):
+        settle(event, choice)
+    system.control.set_ses(events_held=False)
+    for event in known:
+        system.wait_for_status(event["order_id"], "DELIVERED")
+        system.publish(event)
+    system.wait_until_drained()
+    assert [len(system.accepted(event["order_id"])) for event in known] == [1] * 7
 
 
 def test_time_that_is_not_kept_is_refused_with_the_times_that_are(system: System) -> None:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 
+from notifications.evidence import Doubt
 from notifications.failures import Certainty, Failure, LedgerUnavailableError
-from notifications.keys import NotificationKey
-from notifications.ledger import Status
+from notifications.keys import NotificationKey, notification_key
+from notifications.ledger import SesEvent, Status
 from notifications.ledger_table import LedgerTable
-from notifications.times import iso
+from notifications.settings import SendSettings
+from notifications.times import epoch_ms, iso
+from ops.dead_letters.messages import Message, QueueName
 from ops.errors import InputError, OpsError
 from ops.function_logs import FunctionLogs
+from ops.restore import received
 from ops.restore.rules import Known, as_record
 from ops.restore.table import Merge, SideTable
 from ops.targets import Deployed
+from tests.functional.test_ops_settle import VARIABLES
 from tests.support.ledger_table import create_ledger_table, stored_items
+from tests.support.system import order
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EXPIRES = NOW + timedelta(days=400)
@@ -36,7 +44,7 @@ class Ledger:
 
     def put(self, key: NotificationKey, status: str, **changes: Any) -> dict[str, Any]:
         """Put a record; returns it in DynamoDB's notation."""
-        item = as_record(key, Known(Status.SENT, "m-1", iso(NOW)), NOW, EXPIRES) | {
+        item = as_record(key, Known(Status.SENT, 1, "m-1", epoch_ms(NOW), has_event=True), NOW, EXPIRES) | {
             "status": status,
             "history": {},
             **changes,
@@ -120,7 +128,7 @@ def test_record_that_came_to_be_while_merging_stays(ledger: Ledger, monkeypatch:
 
 def test_logs_tell_of_an_email_that_no_backup_has(ledger: Ledger) -> None:
     merge = ledger.merge()
-    merge.logged({KEY: Known(Status.DELIVERED, "m-9", iso(NOW))})
+    merge.logged({KEY: Known(Status.DELIVERED, 1, "m-9", epoch_ms(NOW), has_event=True)})
     assert ledger.status(KEY) == "DELIVERED"
     assert merge.done.counts == {"from_logs": 1}
 
@@ -130,7 +138,7 @@ def test_logs_move_up_what_the_backup_left_in_flight(ledger: Ledger) -> None:
     ledger.lose(KEY)
     merge = ledger.merge()
     merge.restored([backup], logs_tell=True)
-    merge.logged({KEY: Known(Status.SENT, "m-9", iso(NOW))})
+    merge.logged({KEY: Known(Status.SENT, 1, "m-9", epoch_ms(NOW))})
     assert ledger.status(KEY) == "SENT"
     assert ledger.raw(KEY)["message_id"]["S"] == "m-9"
 
@@ -171,7 +179,7 @@ def test_write_that_dynamodb_refuses_for_the_record_s_sake_stops_nothing_else(
     def refuse(*_: Any) -> None:
         raise LedgerUnavailableError(Failure(Certainty.CONFIGURATION, code))
 
-    monkeypatch.setattr(LedgerTable, "record_event", refuse)
+    monkeypatch.setattr(LedgerTable, "record", refuse)
     merge = ledger.merge()
     with pytest.raises(OpsError, match=code) if stops else nullcontext():
         merge.restored([backup], logs_tell=True)
@@ -234,3 +242,67 @@ def test_logs_tell_if_they_are_written_and_kept_long_enough(
     logs = FunctionLogs(of, NOW - timedelta(days=2))
     assert logs.tell(NOW) == tell
     assert logs.record_retention == timedelta(days=400)
+
+
+def test_attempt_in_doubt_that_only_a_log_tells_of_waits_for_a_person(ledger: Ledger) -> None:
+    merge = ledger.merge()
+    merge.logged({KEY: Known(Status.SENDING, 2, "", epoch_ms(NOW))})
+    record = LedgerTable(ledger.client, ledger.name).find(KEY)
+    assert record is not None
+    assert (record.status, record.attempt, record.doubt) == (Status.SENDING, 2, Doubt.UNANSWERED)
+    [entry] = LedgerTable(ledger.client, ledger.name).open_attempts(0, epoch_ms(NOW))
+    assert entry.key == KEY
+
+
+def test_email_that_logs_call_accepted_is_open_until_its_event(ledger: Ledger) -> None:
+    ledger.put(KEY, "READY", message_id=None)
+    merge = ledger.merge()
+    merge.logged({KEY: Known(Status.SENT, 2, "m-9", epoch_ms(NOW))})
+    stored = ledger.raw(KEY)
+    assert (stored["status"]["S"], stored["attempt"]["N"], stored["message_id"]["S"]) == ("SENT", "2", "m-9")
+    assert "open_shard" in stored
+    event = SesEvent("e", 2, Status.DELIVERED, "m-9", "later", "then", {"at": "later", "event": "Delivery"})
+    LedgerTable(ledger.client, ledger.name).record_event(KEY, event)
+    assert "open_shard" not in ledger.raw(KEY)
+
+
+def message(body: Any, queue: QueueName = QueueName.SEND, **changes: Any) -> Message:
+    made = Message(queue, "m-1", "handle", json.dumps(body), {}, NOW, NOW - timedelta(hours=2), 2)
+    return replace(made, **changes)
+
+
+def test_order_that_was_received_before_and_has_no_record_is_put_back_in_doubt(ledger: Ledger) -> None:
+    event = order(ordered_at=iso(NOW - timedelta(hours=3)))
+    settings = SendSettings.from_environment(VARIABLES)
+    recorded = order(ordered_at=iso(NOW - timedelta(hours=3)))
+    known_key = notification_key("order_confirmation", recorded["order_id"])
+    before = ledger.put(known_key, "DELIVERED")
+    merge = ledger.merge()
+
+    merge.received(received.records(map(message, (event, recorded, {"type": "unknown"})), settings, NOW))
+
+    stored = ledger.raw(notification_key("order_confirmation", event["order_id"]))
+    assert (stored["status"]["S"], stored["order_id"]["S"]) == ("SENDING", event["order_id"])
+    assert stored["recipient"]["S"] == event["customer"]["email"]
+    assert stored["fingerprint"]["S"]
+    assert int(stored["send_by_ms"]["N"]) == epoch_ms(NOW - timedelta(hours=2))
+    assert ledger.raw(known_key) == before
+    assert merge.done.counts == {"in_doubt": 1}
+
+
+@pytest.mark.parametrize(
+    ("made", "is_dead", "may_have"),
+    [
+        (message({}), False, True),
+        (message({}, first_received_at=NOW), False, False),
+        (message({}, first_received_at=None), False, False),
+        (message({}), True, True),
+        (message({}, attributes={"error_field": {"StringValue": "(outcome)"}}), True, True),
+        (message({}, attributes={"error_field": {"StringValue": "total"}}), True, False),
+    ],
+)
+def test_what_a_worker_has_received_before_the_hold_may_have_been_sent(
+    made: Message, *, is_dead: bool, may_have: bool
+) -> None:
+    held_at = NOW - timedelta(hours=1)
+    assert received.may_have_been_sent(made, held_at, is_dead=is_dead) == may_have
