@@ -73,8 +73,8 @@ NEXT_STEPS = {
     ),
     "FAILED": (
         "Ask the customer for another address, then "
-        "`notify resend {order_id} --to NEW --event FILE --reason …`; docs/failures.md has the reasons. An order "
-        "that the publisher corrects and publishes again is sent as well."
+        "`notify resend {order_id} --to NEW --event FILE --reason …`; docs/failures.md has the reasons. An "
+        "order that the publisher corrects and publishes again is sent as well."
     ),
     "SENT": WAIT_FOR_OUTCOME,
     "DELAYED": WAIT_FOR_OUTCOME,

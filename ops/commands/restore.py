@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,12 +15,12 @@ from notifications.times import iso
 from ops import audit, durations, targets
 from ops.audit import Reason
 from ops.commands.options import NO, Env, Json, Region, Yes
-from ops.dead_letters.messages import Message, QueueName
+from ops.dead_letters.messages import QueueName
 from ops.dead_letters.queue import Queue
 from ops.function_logs import FunctionLogs
 from ops.function_settings import send_settings
 from ops.output import Progress, answers, print_json, table
-from ops.restore import received, rules
+from ops.restore import rules
 from ops.restore.table import Merge, Merged, SideTable
 from ops.targets import Deployed, hold_of
 
@@ -148,15 +148,17 @@ def _merge(
             progress.now(f"merging: {merge.done.counts.total():,} items looked at")
         progress.now("reading the functions' logs")
         merge.logged(rules.read_logs(logs.lines()))
-        merge.received(received.records(_received(of, progress), send_settings(of), now))
+        merge.received(_in_doubt(of, now, progress))
     progress.done("merged")
     return merge.done
 
 
-def _received(of: Deployed, progress: Progress) -> Iterator[Message]:
-    """Orders that may have been sent; waits until all that were being tried are in sight again."""
+def _in_doubt(of: Deployed, now: datetime, progress: Progress) -> Iterator[dict[str, Any]]:
+    """Records for orders that may have been sent; waits until what was being tried is in sight again."""
+    from ops.restore import received  # noqa: PLC0415 - schemas and templates, which help does without
+
     held = hold_of(of).held()
-    held_at = datetime.fromisoformat(held.at) if held else datetime.now(UTC)
+    held_at = datetime.fromisoformat(held.at) if held else now
     waiting = Queue(of.aws.sqs, of.outputs, QueueName.SEND, source=True)
     while (hidden := waiting.depth()[1]) > 0:
         progress.now(f"waiting for {hidden} orders that were being tried: 15 minutes at most")
@@ -164,9 +166,8 @@ def _received(of: Deployed, progress: Progress) -> Iterator[Message]:
     progress.now("looking at the orders that wait")
     for queue, is_dead in ((waiting, False), (Queue(of.aws.sqs, of.outputs, QueueName.SEND), True)):
         with closing(queue.messages()) as messages:
-            for message in messages:
-                if received.may_have_been_sent(message, held_at, is_dead=is_dead):
-                    yield message
+            chosen = (one for one in messages if received.may_have_been_sent(one, held_at, is_dead=is_dead))
+            yield from received.records(chosen, send_settings(of), now)
 
 
 def _poll_seconds(of: Deployed) -> float:

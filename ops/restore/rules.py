@@ -28,15 +28,14 @@ from notifications.ledger import (
     Verdict,
     Write,
 )
-from notifications.sending import Outcome
 from notifications.times import epoch_ms, iso
 from ops.function_logs import fields_of
 
 Item = Mapping[str, Any]
 """In DynamoDB's notation."""
 
-IN_DOUBT = (Outcome.UNKNOWN, Outcome.UNDECIDED)
-"""Of which lines tell that an attempt was made whose outcome was not known then."""
+IN_DOUBT = ("unknown", "undecided")
+"""Outcomes of `notifications.sending` that tell of an attempt of which nobody knew then what became of it."""
 
 RESTORED_TOKEN = "restored"  # noqa: S105
 """Of attempts that a restore has brought back: no worker has it."""

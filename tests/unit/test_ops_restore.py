@@ -12,6 +12,7 @@ from notifications.hold import HOLD_KEY
 from notifications.keys import NotificationKey
 from notifications.ledger import EventRecorded, Record, Status, Write
 from notifications.ledger_table import discarded_marker
+from notifications.sending import Outcome
 from notifications.times import epoch_ms, iso
 from ops.restore import rules
 from ops.restore.rules import Known
@@ -175,6 +176,10 @@ def test_record_made_from_a_log_is_one_that_the_ledger_s_rules_can_read() -> Non
 
 def unknown(attempt: int, outcome: str = "unknown") -> tuple[int, str]:
     return line(message="email", outcome=outcome, attempt=attempt, message_id="")
+
+
+def test_outcomes_that_nobody_knows_are_called_as_the_function_logs_them() -> None:
+    assert set(rules.IN_DOUBT) == {Outcome.UNKNOWN, Outcome.UNDECIDED}
 
 
 @pytest.mark.parametrize("in_doubt", [unknown(2), unknown(0, "undecided")])
