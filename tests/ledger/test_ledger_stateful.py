@@ -44,7 +44,9 @@ from tests.support.ledger_table import create_ledger_table, primary_key, stored_
 from tests.support.memory_ledger import MemoryLedger
 
 SETTLE_MS = 900_000
-KEY, NEIGHBOUR = (NotificationKey("0f" * 16, name) for name in ("order_confirmation", "shipping_update-1"))
+KEY, NEIGHBOUR = (
+    NotificationKey("0f" * 16, name) for name in ("order_confirmation", "shipping_update-0123456789abcdef")
+)
 KEYS = st.sampled_from([KEY, KEY, KEY, NEIGHBOUR])
 ATTEMPTS = st.integers(1, 3)
 
