@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -157,7 +159,8 @@ def get(name: str) -> Environment:
     Raises
     ------
     InputError
-        There is no such file, or it is production's and still has an example's values.
+        There is no such file, a name in it is none of a template's parameters, or it is production's and
+        still has an example's values.
     """
     environment = Environment(name)
     if not re.fullmatch(r"[a-z0-9-]+", name) or not environment.path.exists():
@@ -165,12 +168,33 @@ def get(name: str) -> Environment:
         raise InputError(
             f"There is no environment {name!r}.", f"There are {known}: the files of parameters/."
         )
+    check_names(environment.path, environment.settings.parameters)
     if environment.is_production and (lines := environment.placeholders()):
         raise InputError(
             f"{name} would be deployed with an example's values: {'; '.join(lines)}.",
             "Put your own values there.",
         )
     return environment
+
+
+def check_names(source: Path, parameters: Mapping[str, str]) -> None:
+    """Make sure that templates declare all that a file sets: the rest would be left out without a word.
+
+    Raises
+    ------
+    InputError
+        A name that no template declares; says which one it may have been meant for.
+    """
+    declared = {
+        name for stack in (templates.ROOT, *templates.names()) for name in templates.load(stack)["Parameters"]
+    }
+    for name in parameters:
+        if name not in declared:
+            close = get_close_matches(name, declared, n=1, cutoff=0.0)[0]
+            raise InputError(
+                f"{source.parent.name}/{source.name}: no template has a parameter {name!r}.",
+                f"The nearest is {close}; correct the name, or take the line out.",
+            )
 
 
 def load_settings(path: Path) -> Settings:

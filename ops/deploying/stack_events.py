@@ -59,6 +59,13 @@ def first_cause(events: list[ResourceEvent]) -> ResourceEvent | None:
     return next(iter([*inside, *causes, *failures]), None)
 
 
+def validation_errors(client: CloudFormationClient, change_set_id: str) -> list[str]:
+    """What CloudFormation's validation has found wrong with a change set's template, each with its path."""
+    events = client.describe_events(ChangeSetName=change_set_id)["OperationEvents"]
+    errors = [one for one in events if one.get("EventType") == "VALIDATION_ERROR"]
+    return [f"{one.get('ValidationPath', '')}: {one.get('ValidationStatusReason', '')}" for one in errors]
+
+
 class EventFeed:
     """The events of a stack and of all that are nested in it, each once."""
 

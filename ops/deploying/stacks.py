@@ -13,7 +13,13 @@ from botocore.exceptions import ClientError
 
 from ops.deploying import plans
 from ops.deploying.plans import STATEFUL_TYPES, Plan
-from ops.deploying.stack_events import NESTED_STACK, EventFeed, ResourceEvent, first_cause
+from ops.deploying.stack_events import (
+    NESTED_STACK,
+    EventFeed,
+    ResourceEvent,
+    first_cause,
+    validation_errors,
+)
 from ops.errors import DeploymentError
 from ops.waiting import wait_for
 
@@ -32,6 +38,10 @@ IN_REVIEW = "REVIEW_IN_PROGRESS"
 """A stack of which there is no more than a change set."""
 
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+VALIDATION_FAILED = "EarlyValidation"
+"""Of the reason of a change set that fails CloudFormation's validation, which names no resource:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html"""
 
 TIMEOUT_SECONDS = 3600.0
 """How long CloudFormation is waited for. Nothing of ours takes longer than minutes."""
@@ -218,8 +228,10 @@ class Stack:
         change_set = self._wait(complete)
         plan = Plan(self.name, request["ChangeSetType"] == "CREATE", None, {}, ())
         if change_set["Status"] == "FAILED" or change_set.get("ExecutionStatus") == "UNAVAILABLE":
-            self.client.delete_change_set(ChangeSetName=made["Id"])
             reason = change_set.get("StatusReason") or "without a reason"
+            if VALIDATION_FAILED in reason:
+                reason = "; ".join(validation_errors(self.client, made["Id"])) or reason
+            self.client.delete_change_set(ChangeSetName=made["Id"])
             if any(text in reason for text in NO_CHANGES):
                 return plan
             raise self._refusal(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from ops.deploying.plans import Change, Plan
 from ops.deploying.stack_events import ResourceEvent
 from ops.deploying.stacks import Executed, Stack
 from ops.errors import DeploymentError, InputError
+from ops.tree import PARAMETERS, PROJECT
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 QUEUE = "AWS::SQS::Queue"
@@ -39,6 +41,7 @@ class FakeCloudFormation:
         self.changes: list[dict[str, Any]] = [change("Modify", "DataStack", STACK, ChangeSetId="nested")]
         self.nested = nested
         self.reason = ""
+        self.validation: list[dict[str, Any]] = []
         self.deleted: list[str] = []
         self.policies: list[str] = []
         self.protected: dict[str, bool] = {}
@@ -103,6 +106,10 @@ class FakeCloudFormation:
             "StatusReason": self.reason,
             "Changes": [{"ResourceChange": one} for one in changes],
         }
+
+    def describe_events(self, ChangeSetName: str) -> dict[str, Any]:  # noqa: N803
+        assert ChangeSetName not in self.deleted
+        return {"OperationEvents": self.validation}
 
     def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
         self.deleted.append(ChangeSetName)
@@ -450,3 +457,46 @@ def test_settings_are_refused_when_a_value_would_not_arrive_as_written(
     path.write_text(content)
     with pytest.raises(InputError, match=said):
         environments.load_settings(path)
+
+
+@pytest.mark.parametrize("path", sorted(PARAMETERS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_parameter_file_names_only_what_templates_declare(path: Path) -> None:
+    environments.check_names(path, environments.load_settings(path).parameters)
+
+
+def test_name_that_no_template_declares_is_refused_with_the_one_it_may_stand_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = (PARAMETERS / "dev.yaml").read_text()
+    (tmp_path / "dev.yaml").write_text(right.replace("ReputationGuard", "RepuationGuard"))
+    monkeypatch.setattr(environments, "PARAMETERS", tmp_path)
+
+    with pytest.raises(InputError, match=r"/dev\.yaml: no template has a parameter 'RepuationGuard'") as told:
+        environments.get("dev")
+
+    assert "ReputationGuard" in told.value.next_step
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "ops").rglob("*.py")), ids=lambda path: path.name)
+def test_stacks_change_in_one_way_only_which_copes_with_no_change(path: Path) -> None:
+    """UpdateStack fails when nothing changes."""
+    assert not re.search(r"\.(create|update)_stack\(", path.read_text())
+
+
+def test_change_set_that_fails_validation_is_explained_by_its_errors() -> None:
+    fake = FakeCloudFormation()
+    fake.reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]."
+    fake.validation = [
+        {
+            "EventType": "VALIDATION_ERROR",
+            "LogicalResourceId": "SendQueue",
+            "ResourceType": QUEUE,
+            "ValidationPath": "/Resources/SendQueue/Properties",
+            "ValidationStatusReason": "extraneous key [Delay] is not permitted",
+        }
+    ]
+    with pytest.raises(
+        DeploymentError, match=r"/Resources/SendQueue/Properties: extraneous key \[Delay\] is not permitted"
+    ):
+        deploy(fake)
+    assert fake.deleted == ["change-set"]

@@ -6,9 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.templates.model import CHILDREN, PROJECT, STACKS
+
+TEMPLATES = [
+    *sorted(STACKS.glob("*.yaml")),
+    *sorted((PROJECT / "ci").glob("*.yaml")),
+    PROJECT / "ops" / "deploying" / "artifacts.yaml",
+]
 
 
 def lint(*options: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +50,13 @@ def test_lint_finds_nothing_between_root_and_its_children() -> None:
 
     assert replaced == len(CHILDREN)
     assert result.stdout + result.stderr == ""
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_template_is_ascii(path: Path) -> None:
+    """CloudFormation gives every other character back as a question mark, also those of comments."""
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    assert [number for number, line in lines if not line.isascii()] == []
 
 
 def test_no_rule_is_ignored() -> None:
